@@ -1,0 +1,16 @@
+"""Accuracy: the checkpoint names what images show."""
+
+from eyechart.claims import needs, shifted, validation
+from eyechart.measures import accuracy
+
+
+@needs(validation)
+def test_names_what_images_show(predictions, require):
+    """Most images like those it was trained on are named correctly."""
+    require(accuracy(predictions), at_least=0.60)  # the weakest checkpoint of the paper reaches .663 (its Table 1)
+
+
+@needs(shifted)
+def test_shifted_images_are_recognized_beyond_chance(predictions, chance, require):
+    """On images of another style it knows far more than a guess."""
+    require(accuracy(predictions), at_least=3 * chance)  # below three times chance a drop has no meaning

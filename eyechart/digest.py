@@ -1,0 +1,23 @@
+"""Content digests: the only identities the store knows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+LENGTH = 16
+"""Bytes of a digest: 128 bits, 32 hexadecimal characters."""
+
+
+def digest(*parts: Any) -> str:
+    """Digest JSON-able values; dictionaries count by content, not by order."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.blake2b(text.encode(), digest_size=LENGTH).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Digest a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=LENGTH)).hexdigest()

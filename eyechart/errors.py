@@ -1,0 +1,33 @@
+"""Errors a user can act on: each names the place, what was found there and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EyechartError(Exception):
+    """Base of every error the library raises on purpose."""
+
+
+class SpecError(EyechartError):
+    """`models.yaml` (or an option that names something in it) says something that cannot be meant."""
+
+
+class BlockedError(EyechartError):
+    """Something a claim needs is not there or cannot be read: weights, images, a file. Never a silent skip."""
+
+
+class StoreError(EyechartError):
+    """The store cannot be read or written."""
+
+
+def nearest(found: str, allowed: Iterable[str]) -> str:
+    """Say what is allowed in place of `found`, its nearest match first.
+
+    Returns a clause such as `did you mean 'vit-sup'? Allowed: convnext-sup, vit-sup`.
+    """
+    options = sorted(set(allowed))
+    close = difflib.get_close_matches(found, options, n=1, cutoff=0.5)
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    return f"{guess}Allowed: {', '.join(options) or '(nothing)'}"

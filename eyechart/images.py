@@ -1,0 +1,72 @@
+"""The noun `ImageSet`: an index of raw images, fingerprinted; pixels are read only when a checkpoint must see them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyechart.digest import digest
+from eyechart.errors import BlockedError
+from eyechart.predictions import Ints
+from eyechart.views import Image
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images of one role, in a fixed order.
+
+    keys         (n,) str    names, unique within the set
+    labels       (n,) int64  classes in `label_space`'s order
+    annotations  name → (n,) array: what else is known of each image (factors, cues, drawn values)
+    fingerprint  digest of pixels, keys and labels; two sets with one fingerprint are the same images
+    read         row numbers → raw images
+    limit        how many images a `--limit` left of the declared set, or None
+    """
+
+    name: str
+    label_space: str
+    keys: NDArray[np.str_]
+    labels: Ints
+    annotations: Mapping[str, NDArray[Any]]
+    fingerprint: str
+    read: Callable[[Ints], list[Image]]
+    limit: int | None = None
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.keys)
+
+    def limited(self, limit: int | None) -> ImageSet:
+        """Keep a seeded subset of `limit` images: those whose keys hash lowest, whatever their order.
+
+        The subset is a set of its own, with a fingerprint of its own; a limit beyond the set changes nothing.
+        """
+        if limit is None or limit >= len(self):
+            return self
+        hashes = [hashlib.blake2b(str(key).encode(), digest_size=8).digest() for key in self.keys]
+        rows = np.sort(np.argsort(np.array(hashes), kind="stable")[:limit]).astype(np.int64)
+        whole = self.read
+        return replace(
+            self,
+            keys=self.keys[rows],
+            labels=self.labels[rows],
+            annotations={name: values[rows] for name, values in self.annotations.items()},
+            fingerprint=digest(self.fingerprint, "limit", limit),
+            read=lambda wanted: whole(rows[wanted]),
+            limit=limit,
+        )
+
+
+def checked(images: ImageSet) -> ImageSet:
+    """Pass a set that can be judged on. Raises BlockedError for an empty one or one with a key twice."""
+    if not len(images):
+        raise BlockedError(f"image set {images.name!r} is empty: no image was found where it should be")
+    keys, counts = np.unique(images.keys, return_counts=True)
+    if len(keys) != len(images):
+        raise BlockedError(f"image set {images.name!r} has the key {str(keys[counts > 1][0])!r} more than once")
+    return images

@@ -1,0 +1,41 @@
+"""The noun `Measurement`: a number, its uncertainty, its count, and how it was computed. No bare floats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Limits: TypeAlias = Callable[[float], tuple[float, float]]
+"""One-sided error rate → (lower limit, upper limit): each limit is wrong with at most that probability."""
+
+HALF = 0.025
+"""One-sided error of each end of a 95 % interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What was measured on one checkpoint's predictions.
+
+    `measure` is the estimator's name as it appears in `verdicts.json`, `method` names its interval.
+    `limits` is None for a number that is only reported (such as the paper's plug-in calibration error).
+    `companions` are reported beside it, without a bound.
+    """
+
+    measure: str
+    value: float
+    count: int
+    limits: Limits | None
+    method: str
+    companions: tuple[Measurement, ...] = ()
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The two ends of the 95 % interval, or None where the estimator has no honest one."""
+        return None if self.limits is None else self.limits(HALF)
+
+    def __str__(self) -> str:
+        """`ece 0.031 [0.024, 0.039], n = 3,000`."""
+        ends = self.interval
+        between = "" if ends is None else f" [{ends[0]:.3f}, {ends[1]:.3f}]"
+        return f"{self.measure} {self.value:.3f}{between}, n = {self.count:,}"

@@ -1,0 +1,72 @@
+"""Measures of confidence: whether a checkpoint is right as often as it says it is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eyechart.intervals import ece, equal_width_ece, mean_of
+from eyechart.measurement import Measurement
+from eyechart.measures.accuracy import require_images
+from eyechart.predictions import Floats, Predictions
+
+
+def calibration_error(predictions: Predictions, bins: int = 15) -> Measurement:
+    """Calibration error of the top answer: debiased, over `bins` equal-mass bins.
+
+    Beside it the paper's plug-in number over equal-width bins and, where the source gives probabilities of all
+    classes, the negative log-likelihood and the Brier score. Raises ValueError where there are no images, or where a
+    confidence is no probability.
+    """
+    require_images(predictions)
+    found = ece(predictions.confidence, predictions.correct, bins)
+    return Measurement(
+        measure=f"ece_{bins}_equal_mass_debiased",
+        value=found.value,
+        count=len(predictions),
+        limits=found.limits,
+        method="normal theory of binned gaps",
+        companions=(_equal_width(predictions, bins), *_proper_scores(predictions)),
+    )
+
+
+def confidence_gap(predictions: Predictions) -> Measurement:
+    """Mean confidence less accuracy: positive where the checkpoint is overconfident, negative where underconfident.
+
+    Overconfidence and underconfidence are two bounds on this one number. Raises ValueError where there are no images.
+    """
+    require_images(predictions)
+    return _mean("confidence_gap", predictions.confidence - predictions.correct, (-1.0, 1.0))
+
+
+def _equal_width(predictions: Predictions, bins: int) -> Measurement:
+    """Compute the paper's calibration error, a plug-in number for which there is no honest interval."""
+    return Measurement(
+        measure=f"ece_{bins}_equal_width",
+        value=equal_width_ece(predictions.confidence, predictions.correct, bins),
+        count=len(predictions),
+        limits=None,
+        method="plug-in, reported only",
+    )
+
+
+def _proper_scores(predictions: Predictions) -> tuple[Measurement, ...]:
+    """Negative log-likelihood (nats) and Brier score (sum over classes, 0 to 2), or nothing without probabilities.
+
+    A source that records no logits says so by a LookupError from `logits_of`.
+    """
+    try:
+        probabilities = predictions.probabilities
+    except LookupError:
+        return ()
+    true = probabilities[np.arange(len(predictions)), predictions.labels]
+    with np.errstate(divide="ignore"):
+        surprise = -np.log(true)
+    # Sum of (p - y)^2 over classes, without a one-hot copy of y.
+    squares = np.einsum("ij,ij->i", probabilities, probabilities) - 2 * true + 1
+    return _mean("nll", surprise, (0.0, np.inf)), _mean("brier", squares, (0.0, 2.0))
+
+
+def _mean(measure: str, values: Floats, possible: tuple[float, float]) -> Measurement:
+    """Mean of `values` (n,) over independent images."""
+    mean = mean_of(values, possible=possible)
+    return Measurement(measure, mean.value, mean.units, mean.limits, "Student's t")

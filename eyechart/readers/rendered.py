@@ -1,0 +1,74 @@
+"""Layout `rendered`: sets that the miniature renders itself, kept in the store under their published fingerprint."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from eyechart.errors import BlockedError, nearest
+from eyechart.images import ImageSet
+from eyechart.predictions import Ints
+from eyechart.store import Store
+from eyechart.views import Image
+from eyechart.zoo import ImageSetSpec, Zoo
+
+WORKERS = min(4, os.cpu_count() or 1)
+
+
+def read(name: str, spec: ImageSetSpec, zoo: Zoo, store: Store) -> ImageSet:  # noqa: ARG001  # one call for all readers
+    """Index the miniature's set of this name, rendering it the first time.
+
+    A cached set is used only if its index carries the fingerprint of the published one; pixels are checked against
+    it when they are read. Raises BlockedError for a name the miniature does not have.
+    """
+    from eyechart.miniature.fingerprints import recorded
+    from eyechart.miniature.sets import SETS
+
+    if name not in SETS or SETS[name].role == "train":
+        raise BlockedError(f"the miniature renders no set {name!r}: {nearest(name, set(SETS) - {'train'})}")
+    folder = store.root / "images" / f"{name}-{recorded()[name]['all']}"
+    if not (folder / "index.parquet").is_file():
+        _render(name, folder, store)
+    index = pq.read_table(folder / "index.parquet")
+    columns = {column: index[column].to_numpy() for column in index.column_names}
+    fingerprint = (index.schema.metadata or {})[b"fingerprint"].decode()
+    pixels: list[NDArray[np.uint8]] = []
+
+    def pixels_of(rows: Ints) -> list[Image]:
+        if not pixels:
+            pixels.append(_verified(name, folder, fingerprint, store))
+        return list(pixels[0][rows])
+
+    keys = columns.pop("key").astype(np.str_)
+    labels = columns.pop("label").astype(np.int64)
+    return ImageSet(name, "miniature", keys, labels, columns, fingerprint, pixels_of)
+
+
+def _render(name: str, folder: Path, store: Store) -> NDArray[np.uint8]:
+    from eyechart.miniature.sets import render_set
+
+    made = render_set(name, workers=WORKERS)
+    columns: dict[str, Any] = {"key": list(made.keys), "label": made.labels, **made.annotations}
+    table = pa.table(columns).replace_schema_metadata({"fingerprint": made.fingerprint})
+    store.write_array(folder / "pixels.npy", made.images)
+    store.write_file(folder / "index.parquet", table)
+    return made.images
+
+
+def _verified(name: str, folder: Path, fingerprint: str, store: Store) -> NDArray[np.uint8]:
+    from eyechart.miniature.sets import annotate
+
+    try:
+        pixels: NDArray[np.uint8] = np.load(folder / "pixels.npy", allow_pickle=False)
+        if replace(annotate(name), images=pixels).fingerprint == fingerprint:
+            return pixels
+    except (OSError, ValueError):
+        pass  # a lost or damaged cache is rendered again, which is what it caches
+    return _render(name, folder, store)

@@ -1,0 +1,16 @@
+"""Where checkpoints come from: one module a source.
+
+A source module holds its spec (the keys it takes in `models.yaml`), `weights(spec, root)` (a digest, or a
+BlockedError; cheap, without torch) and `load(...)` (the checkpoint). A new source is one new module and one line here.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from eyechart.sources.open_clip import OpenClipSpec
+from eyechart.sources.python import PythonSpec
+from eyechart.sources.timm import TimmSpec
+
+ModelSpec: TypeAlias = TimmSpec | OpenClipSpec | PythonSpec
+SOURCES = ("timm", "open_clip", "python")

@@ -1,0 +1,250 @@
+"""Source `open_clip`: a CLIP judged zero-shot through prompts."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
+from eyechart.digest import digest
+from eyechart.errors import BlockedError, SpecError, nearest
+from eyechart.labels import LabelSpace
+from eyechart.schema import ModelEntry
+from eyechart.sources import timm as timm_source
+from eyechart.sources.base import Surroundings, TorchAnswers, fill, read_weights, weights_digest, weights_file
+
+if TYPE_CHECKING:
+    import torch
+    from open_clip.tokenizer import SimpleTokenizer
+
+LIBRARIES = ("torch", "timm", "open_clip_torch")
+
+
+class OpenClipSpec(ModelEntry):
+    """A named open_clip model with a pretrained tag, or a configuration with a weights file.
+
+    A configuration has open_clip's own keys; `vision_cfg.timm_arguments` are keyword arguments of a timm trunk.
+    `merges` is the byte-pair merges of a tokenizer of the user's own.
+    """
+
+    source: Literal["open_clip"]
+    architecture: str | dict[str, Any]
+    pretrained: str | None = None
+    weights: str | None = None
+    merges: str | None = None
+    prompts: str | tuple[str, ...] = "openai"
+    logit_scale: Literal["model"] | float = "model"
+
+    @model_validator(mode="after")
+    def _weights_are_named(self) -> OpenClipSpec:
+        if (self.pretrained is None) == (self.weights is None):
+            raise ValueError("give exactly one of 'pretrained' and 'weights'")
+        if isinstance(self.architecture, dict) and self.weights is None:
+            raise ValueError("an architecture given as a configuration needs 'weights'")
+        return self
+
+
+def weights(spec: OpenClipSpec, root: Path) -> str:
+    """Identify the weights: a digest of the file's bytes, or the published tag, whose content never changes."""
+    return weights_digest(root, spec.weights) if spec.weights else f"open_clip:{spec.architecture}:{spec.pretrained}"
+
+
+def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
+    """Build both towers, fill in their weights, embed the prompts once (or read them from the store).
+
+    Raises SpecError for an unknown model or prompt set, BlockedError where weights cannot be had or do not fit.
+    """
+    module = _build(spec)
+    if spec.weights:
+        path = weights_file(around.root, spec.weights)
+        fill(module, read_weights(path), path)
+    module.eval()
+    preprocessing = _preprocessing(module).overridden(spec.preprocessing)
+    templates, names = _templates(spec.prompts), _class_names(around.labels)
+    merges = weights_digest(around.root, spec.merges) if spec.merges else ""
+    classifier = digest(templates, names, merges, spec.logit_scale)
+    identity = weights(spec, around.root)
+    text = around.cached(
+        f"text-{digest(identity, str(spec.architecture), classifier)}",
+        lambda: _text_classifier(module, _tokenizer(spec, around), names, templates),
+    )
+    resolved = Resolved(
+        source="open_clip",
+        architecture=digest(spec.architecture),
+        weights=identity,
+        classifier=classifier,
+        preprocessing=preprocessing,
+        patch=_patch(module),
+        classes=len(names),
+        precision=around.precision,
+    )
+    scale = float(module.logit_scale.exp()) if spec.logit_scale == "model" else float(spec.logit_scale)
+    answers = TorchAnswers(_zero_shot(module, text, scale), preprocessing, around, _own_side(module), _resized(spec))
+    return Checkpoint(resolved, answers)
+
+
+def build(architecture: dict[str, Any]) -> Any:
+    """Build an open_clip CLIP from a configuration.
+
+    open_clip gives a timm trunk no keyword arguments, so a trunk with `timm_arguments` is built here and put in place.
+    """
+    import open_clip
+    import timm
+
+    config = copy.deepcopy(architecture)
+    arguments = config["vision_cfg"].pop("timm_arguments", None)
+    module = open_clip.model.CLIP(**config)
+    if arguments is not None:
+        vision = config["vision_cfg"]
+        module.visual.trunk = timm.create_model(
+            vision["timm_model_name"],
+            num_classes=config["embed_dim"],
+            global_pool=vision.get("timm_pool", "avg"),
+            **arguments,
+        )
+    return module
+
+
+def _build(spec: OpenClipSpec) -> Any:
+    import open_clip
+
+    if isinstance(spec.architecture, dict):
+        try:
+            return build(spec.architecture)
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise SpecError(f"open_clip cannot build the architecture {spec.architecture}: {error}") from error
+    if ":" not in spec.architecture and spec.architecture not in open_clip.list_models():
+        allowed = nearest(spec.architecture, open_clip.list_models())[:300]
+        raise SpecError(f"open_clip has no architecture {spec.architecture!r}: {allowed}")
+    try:
+        return open_clip.create_model(spec.architecture, pretrained=spec.pretrained, load_weights=spec.weights is None)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BlockedError(
+            f"open_clip could not fetch the weights of {spec.architecture!r}/{spec.pretrained!r} "
+            f"({type(error).__name__}: {str(error).splitlines()[0]}). Offline, give a local file in models.yaml "
+            "in place of `pretrained`: weights: PATH.safetensors"
+        ) from error
+
+
+def _preprocessing(module: Any) -> Preprocessing:
+    import open_clip
+
+    config = open_clip.model.get_model_preprocess_cfg(module)
+    size = config.get("size", module.visual.image_size)
+    side = int(size[0] if isinstance(size, tuple | list) else size)
+    return Preprocessing(
+        Geometry(side, side, config.get("interpolation", "bicubic")),
+        tuple(config.get("mean") or open_clip.OPENAI_DATASET_MEAN),
+        tuple(config.get("std") or open_clip.OPENAI_DATASET_STD),
+    )
+
+
+def _templates(prompts: str | Sequence[str]) -> list[str]:
+    if not isinstance(prompts, str):
+        return list(prompts)
+    if prompts == "miniature":
+        from eyechart.miniature.captions import PROMPTS
+
+        return list(PROMPTS)
+    if prompts == "openai":
+        import open_clip
+
+        return [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
+    raise SpecError(f"prompts {prompts!r} is unknown: {nearest(prompts, ('miniature', 'openai'))}, or a list")
+
+
+def _class_names(labels: LabelSpace) -> list[str]:
+    if labels.name != "imagenet-1k":
+        return list(labels.names)
+    import open_clip
+
+    # wnids name ImageNet's folders, these name its classes to a reader of prompts; both in the same order
+    return list(open_clip.IMAGENET_CLASSNAMES)
+
+
+def tokenizer(merges: Path, context_length: int) -> SimpleTokenizer:
+    """open_clip's byte-pair tokenizer over a merges file of one's own, plain or gzipped."""
+    from open_clip.tokenizer import SimpleTokenizer
+
+    content = merges.read_bytes()
+    if not content.startswith(b"\x1f\x8b"):
+        content = gzip.compress(content)  # the only form that SimpleTokenizer reads
+    return SimpleTokenizer(bpe_path=io.BytesIO(content), context_length=context_length)
+
+
+def _tokenizer(spec: OpenClipSpec, around: Surroundings) -> Any:
+    import open_clip
+
+    if isinstance(spec.architecture, str):
+        return open_clip.get_tokenizer(spec.architecture)
+    context = spec.architecture["text_cfg"]["context_length"]
+    if spec.merges is None:
+        return open_clip.tokenizer.SimpleTokenizer(context_length=context)
+    return tokenizer(weights_file(around.root, spec.merges), context)
+
+
+def _text_classifier(
+    module: Any,
+    tokenizer: Callable[[list[str]], torch.Tensor],
+    names: Sequence[str],
+    templates: Sequence[str],
+) -> NDArray[np.float32]:
+    """(dimensions, classes): each class's prompts embedded, normalized, averaged, normalized (CLIP's own recipe)."""
+    import open_clip
+
+    made = open_clip.build_zero_shot_classifier(module, tokenizer, list(names), list(templates))
+    return np.asarray(made.cpu().numpy(), dtype=np.float32)
+
+
+def _zero_shot(module: Any, text: NDArray[np.float32], scale: float) -> torch.nn.Module:
+    import torch
+    import torch.nn.functional
+
+    class ZeroShot(torch.nn.Module):
+        """Image tower and a fixed text classifier: logits = scale · cos(image, text)."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.visual = module.visual
+            self.text: torch.Tensor
+            self.register_buffer("text", torch.from_numpy(text * np.float32(scale)))
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.normalize(self.visual(pixels), dim=-1) @ self.text
+
+    return ZeroShot()
+
+
+def _patch(module: Any) -> int:
+    visual = module.visual
+    return timm_source.patch_side(visual.trunk) if hasattr(visual, "trunk") else int(visual.patch_size[0])
+
+
+def _own_side(module: Any) -> int | None:
+    visual = module.visual
+    return timm_source.own_side(visual.trunk) if hasattr(visual, "trunk") else int(visual.image_size[0])
+
+
+def _resized(spec: OpenClipSpec) -> Callable[[Any, int], Any]:
+    def resized(zero_shot: Any, side: int) -> Any:
+        if hasattr(zero_shot.visual, "trunk"):
+            timm_source.resized(zero_shot.visual.trunk, side)
+            return zero_shot
+        import open_clip
+
+        larger = open_clip.create_model(spec.architecture, force_image_size=side, load_weights=False)
+        state = {f"visual.{key}": value for key, value in zero_shot.visual.state_dict().items()}
+        open_clip.model.resize_pos_embed(state, larger)
+        larger.visual.load_state_dict({key.removeprefix("visual."): value for key, value in state.items()})
+        zero_shot.visual = larger.visual
+        return zero_shot
+
+    return resized

@@ -1,0 +1,65 @@
+"""Source `python`: any callable that answers images with logits or probabilities."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from eyechart.checkpoint import Batch, Checkpoint, Geometry, Logits, Preprocessing, Resolved
+from eyechart.digest import digest
+from eyechart.errors import BlockedError
+from eyechart.schema import ModelEntry
+from eyechart.sources.base import Surroundings
+
+LIBRARIES: tuple[str, ...] = ()
+
+
+class PythonSpec(ModelEntry):
+    """`factory` ("package.module:function") returns a callable from images to logits or probabilities.
+
+    Images come as a uint8 array (n, height, width, 3); answers leave as a float array (n, classes).
+    `version` stands for the weights, which cannot be seen from here: change it when the answers change.
+    """
+
+    source: Literal["python"]
+    factory: str = Field(pattern=r"^[\w.]+:\w+$")
+    version: str = Field(min_length=1)
+    returns: Literal["logits", "probabilities"] = "logits"
+
+
+def weights(spec: PythonSpec, root: Path) -> str:  # noqa: ARG001  # every source answers the same call
+    """Identify the answers by what the user says of them: the factory's name and version."""
+    return digest(spec.factory, spec.version)
+
+
+def load(spec: PythonSpec, around: Surroundings) -> Checkpoint:
+    """Import the factory and call it. Raises BlockedError where that fails or its answers have the wrong shape."""
+    module, _, function = spec.factory.partition(":")
+    try:
+        model: Any = getattr(importlib.import_module(module), function)()
+    except Exception as error:  # whatever the user's own code raises, this model is blocked and the others go on
+        raise BlockedError(f"factory {spec.factory!r} failed: {type(error).__name__}: {error}") from error
+
+    def answer(batch: Batch) -> Logits:
+        answers = np.asarray(model(batch), dtype=np.float32)
+        if spec.returns == "logits":
+            return answers
+        with np.errstate(divide="ignore"):
+            return np.log(answers)
+
+    preprocessing = Preprocessing(Geometry(None, None), (), ()).overridden(spec.preprocessing)
+    resolved = Resolved(
+        source="python",
+        architecture=spec.returns,
+        weights=weights(spec, around.root),
+        classifier="",
+        preprocessing=preprocessing,
+        patch=1,
+        classes=len(around.labels),
+        precision=around.precision,
+    )
+    return Checkpoint(resolved, answer)

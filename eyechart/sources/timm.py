@@ -1,0 +1,109 @@
+"""Source `timm`: any timm architecture, with the user's own weights or the pretrained tag in its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved, resize_before_crop
+from eyechart.digest import digest
+from eyechart.errors import BlockedError, SpecError, nearest
+from eyechart.schema import ModelEntry
+from eyechart.sources.base import Surroundings, TorchAnswers, fill, read_weights, weights_digest, weights_file
+
+if TYPE_CHECKING:
+    import torch
+
+LIBRARIES = ("torch", "timm")
+
+
+class TimmSpec(ModelEntry):
+    """A timm architecture and keyword arguments for it; without `weights`, timm fetches the tag in its name."""
+
+    source: Literal["timm"]
+    architecture: str
+    arguments: dict[str, Any] = {}
+    weights: str | None = None
+
+
+def weights(spec: TimmSpec, root: Path) -> str:
+    """Identify the weights: a digest of the file's bytes, or the published tag, whose content never changes."""
+    return weights_digest(root, spec.weights) if spec.weights else f"timm:{spec.architecture}"
+
+
+def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
+    """Build the model, fill in its weights, resolve its preprocessing.
+
+    Raises SpecError for an unknown architecture, BlockedError where weights cannot be had or do not fit.
+    """
+    module = _build(spec, len(around.labels))
+    if spec.weights:
+        path = weights_file(around.root, spec.weights)
+        fill(module, read_weights(path), path)
+    preprocessing = _preprocessing(module).overridden(spec.preprocessing)
+    resolved = Resolved(
+        source="timm",
+        architecture=digest(spec.architecture.partition(".")[0], spec.arguments),
+        weights=weights(spec, around.root),
+        classifier="",
+        preprocessing=preprocessing,
+        patch=patch_side(module),
+        classes=len(around.labels),
+        precision=around.precision,
+    )
+    return Checkpoint(resolved, TorchAnswers(module, preprocessing, around, own_side(module), resized))
+
+
+def _build(spec: TimmSpec, classes: int) -> torch.nn.Module:
+    import timm
+
+    name = spec.architecture.partition(".")[0]
+    if ":" not in spec.architecture and not timm.is_model(name):
+        raise SpecError(f"timm has no architecture {name!r}: {nearest(name, timm.list_models())[:300]}")
+    try:
+        return timm.create_model(
+            spec.architecture, pretrained=spec.weights is None, num_classes=classes, **spec.arguments
+        )
+    except TypeError as error:
+        raise SpecError(f"timm's {name!r} does not take the arguments {spec.arguments}: {error}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        if spec.weights is not None:
+            raise SpecError(f"timm cannot build {name!r} with the arguments {spec.arguments}: {error}") from error
+        raise BlockedError(
+            f"timm could not fetch the weights of {spec.architecture!r} ({type(error).__name__}: "
+            f"{str(error).splitlines()[0]}). Offline, give a local file in models.yaml: weights: PATH.safetensors"
+        ) from error
+
+
+def _preprocessing(module: torch.nn.Module) -> Preprocessing:
+    from timm.data.config import resolve_model_data_config
+
+    config: dict[str, Any] = resolve_model_data_config(module)  # type: ignore[no-untyped-call]  # timm's
+    if config["crop_mode"] != "center" or len(set(config["input_size"][1:])) != 1:
+        raise BlockedError(
+            f"preprocessing of this timm model is not a square center crop: {config}. State resize, crop, "
+            "interpolation, mean and std under `preprocessing:`"
+        )
+    size = config["input_size"][1]
+    geometry = Geometry(size, resize_before_crop(size, config["crop_pct"]), config["interpolation"])
+    return Preprocessing(geometry, tuple(config["mean"]), tuple(config["std"]))
+
+
+def patch_side(module: torch.nn.Module) -> int:
+    """Side in pixels of the patches that must tile the input; 1 for a network that takes any size."""
+    embed = getattr(module, "patch_embed", None)
+    side = getattr(embed, "patch_size", 1)
+    return int(side[0] if isinstance(side, tuple | list) else side)
+
+
+def own_side(module: torch.nn.Module) -> int | None:
+    """Input side in pixels that a network was built for; None for one that takes any size."""
+    side = getattr(getattr(module, "patch_embed", None), "img_size", None)
+    return None if side is None else int(side[0])
+
+
+def resized(module: Any, side: int) -> Any:
+    """Set another input size; timm interpolates position embeddings, convolutional networks take any size."""
+    if hasattr(module, "set_input_size"):
+        module.set_input_size(img_size=(side, side))
+    return module
