@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,12 @@ class ImageSet:
 
     name: str
     label_space: str
-    keys: NDArray[np.str_]
-    labels: Ints
-    annotations: Mapping[str, NDArray[Any]]
+    # not written out: pytest shows the arguments of a test that fails
+    keys: NDArray[np.str_] = field(repr=False)
+    labels: Ints = field(repr=False)
+    annotations: Mapping[str, NDArray[Any]] = field(repr=False)
     fingerprint: str
-    read: Callable[[Ints], list[Image]]
+    read: Callable[[Ints], list[Image]] = field(repr=False)
     limit: int | None = None
 
     def __len__(self) -> int:

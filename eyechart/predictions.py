@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -29,11 +29,12 @@ class Predictions:
     model: str
     image_set: str
     view: str
-    keys: NDArray[np.str_]
-    labels: Ints
-    predicted: Ints
-    confidence: Floats
-    logits_of: Callable[[], Floats]
+    # pytest writes out the arguments of a test that fails, and thousands of numbers take it half a second
+    keys: NDArray[np.str_] = field(repr=False)
+    labels: Ints = field(repr=False)
+    predicted: Ints = field(repr=False)
+    confidence: Floats = field(repr=False)
+    logits_of: Callable[[], Floats] = field(repr=False)
 
     def __len__(self) -> int:
         """Count the images."""

@@ -33,7 +33,9 @@ class View:
 
     def __str__(self) -> str:
         """`original`, `shift(30)`, `scale(1.5)`."""
-        return self.kind if self.kind == "original" else f"{self.kind}({self.amount:g})"
+        # every digit, since this text must be read back as the same view
+        amount = np.format_float_positional(self.amount, trim="-")
+        return self.kind if self.kind == "original" else f"{self.kind}({amount})"
 
     @classmethod
     def parse(cls, text: str) -> View:

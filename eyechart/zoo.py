@@ -101,6 +101,8 @@ def read_zoo(file: Path, name: str) -> Zoo:
             data = YAML(typ="rt").load(stream)
     except OSError as error:
         raise SpecError(f"{file}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{file}: not valid YAML: {error}") from error
     except YAMLError as error:
         raise SpecError(f"{file}: not valid YAML: {error}") from error
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved, resize_before_crop
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError, nearest
-from eyechart.schema import ModelEntry
+from eyechart.schema import ModelEntry, PreprocessingEntry
 from eyechart.sources.base import Surroundings, TorchAnswers, fill, read_weights, weights_digest, weights_file
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
     if spec.weights:
         path = weights_file(around.root, spec.weights)
         fill(module, read_weights(path), path)
-    preprocessing = _preprocessing(module).overridden(spec.preprocessing)
+    preprocessing = _preprocessing(module, spec.preprocessing)
     resolved = Resolved(
         source="timm",
         architecture=digest(spec.architecture.partition(".")[0], spec.arguments),
@@ -66,7 +66,7 @@ def _build(spec: TimmSpec, classes: int) -> torch.nn.Module:
         )
     except TypeError as error:
         raise SpecError(f"timm's {name!r} does not take the arguments {spec.arguments}: {error}") from error
-    except (OSError, RuntimeError, ValueError) as error:
+    except (AssertionError, OSError, RuntimeError, ValueError) as error:
         if spec.weights is not None:
             raise SpecError(f"timm cannot build {name!r} with the arguments {spec.arguments}: {error}") from error
         raise BlockedError(
@@ -75,18 +75,20 @@ def _build(spec: TimmSpec, classes: int) -> torch.nn.Module:
         ) from error
 
 
-def _preprocessing(module: torch.nn.Module) -> Preprocessing:
+def _preprocessing(module: torch.nn.Module, stated: PreprocessingEntry) -> Preprocessing:
     from timm.data.config import resolve_model_data_config
 
     config: dict[str, Any] = resolve_model_data_config(module)  # type: ignore[no-untyped-call]  # timm's
-    if config["crop_mode"] != "center" or len(set(config["input_size"][1:])) != 1:
+    square = config["crop_mode"] == "center" and len(set(config["input_size"][1:])) == 1
+    if not square and None in (stated.resize, stated.crop):
         raise BlockedError(
-            f"preprocessing of this timm model is not a square center crop: {config}. State resize, crop, "
-            "interpolation, mean and std under `preprocessing:`"
+            f"preprocessing of this timm model is not a square center crop: {config}. State resize and crop "
+            "under `preprocessing:`"
         )
-    size = config["input_size"][1]
+    # timm's record of an architecture does not know that `arguments` built it for another size
+    size = own_side(module) or config["input_size"][1]
     geometry = Geometry(size, resize_before_crop(size, config["crop_pct"]), config["interpolation"])
-    return Preprocessing(geometry, tuple(config["mean"]), tuple(config["std"]))
+    return Preprocessing(geometry, tuple(config["mean"]), tuple(config["std"])).overridden(stated)
 
 
 def patch_side(module: torch.nn.Module) -> int:
