@@ -32,7 +32,7 @@ from fixtures.outcomes import exit_code
     ],
 )
 def test_exit_codes(pytests, outcomes, lost, code):
-    """1 if anything failed or was blocked or lost, else 10 if undecided, 5 if nothing was judged; pytest's 2 to 4 stay."""
+    """1 if anything failed, was blocked or lost, else 10 if undecided, 5 if nothing was judged; 2 to 4 stay."""
     blank = ("zoo", "model", "property", "behavior", None, None, None)
     verdicts = [Verdict(*blank, Outcome(outcome)) for outcome in outcomes]
     session = SimpleNamespace(verdicts=verdicts, lost=lambda: lost, claims={"a test": None})
