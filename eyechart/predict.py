@@ -10,7 +10,7 @@ import datetime
 import importlib
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,19 +18,22 @@ import pyarrow as pa
 
 from eyechart.checkpoint import Geometry, Resolved
 from eyechart.digest import digest
-from eyechart.errors import BlockedError, StoreError
+from eyechart.errors import BlockedError, NotApplicableError, StoreError
 from eyechart.images import ImageSet
 from eyechart.predictions import Ints
 from eyechart.progress import Progress
 from eyechart.readers import read_image_set
+from eyechart.readouts import Answers, Readout, readout
+from eyechart.recorded import RecordedAnswers
 from eyechart.run import Address, Need, Run, versions
 from eyechart.schema import labels_of
 from eyechart.sources.base import Surroundings
+from eyechart.sources.recorded import RecordedSpec
 from eyechart.views import ORIGINAL, View
 
 if TYPE_CHECKING:
     from eyechart.checkpoint import Batch, Checkpoint, Logits
-    from eyechart.sources import ModelSpec
+    from eyechart.sources import LiveSpec
 
 CHUNK = 512
 """Images read, answered and written to disk at a time."""
@@ -65,7 +68,10 @@ class Predictor:
         if not self._all_met(sorted(needs)):
             waiting = "another run is predicting into this store; waiting for it"
             with self._run.store.writing(lambda: self._progress.say(waiting)):
-                self._compute([need for need in sorted(needs) if not self._locate(need)])
+                missing = [need for need in sorted(needs) if not self._locate(need)]
+                self._compute(sorted({self._whole(need) for need in missing}))
+                for need in missing:
+                    self._locate(need)
         self._run.cost.seconds += time.perf_counter() - started
 
     def _compute(self, missing: list[Need]) -> None:
@@ -94,7 +100,8 @@ class Predictor:
         if name not in self._images:
             run = self._run
             self._images[name] = images = read_image_set(run.zoo, name, run.store, run.settings.limit)
-            run.image_sets[name] = {"count": len(images), "fingerprint": images.fingerprint}
+            run.store.keep_index(images.fingerprint, lambda: index_of(images))
+            run.image_sets[name] = {"count": len(images), "fingerprint": images.fingerprint, **_remarks(images)}
         return self._images[name]
 
     def checkpoint(self, model: str) -> Checkpoint:
@@ -103,7 +110,7 @@ class Predictor:
         Raises BlockedError where it cannot be loaded.
         """
         if model not in self._checkpoints:
-            run, spec = self._run, self._run.zoo.models[model]
+            run, spec = self._run, self._live(model)
             around = Surroundings(
                 root=run.zoo.file.parent,
                 labels=labels_of(spec.label_space),
@@ -117,9 +124,15 @@ class Predictor:
             run.cost.loads[model] = run.cost.loads.get(model, 0) + 1
         return self._checkpoints[model]
 
+    def _live(self, model: str) -> LiveSpec:
+        spec = self._run.zoo.models[model]
+        if isinstance(spec, RecordedSpec):
+            raise NotApplicableError(f"{model}: its predictions were recorded elsewhere, there is no model to ask")
+        return spec
+
     def _resolution_key(self, model: str) -> str:
         """Key of what a checkpoint resolves to: its entry in `models.yaml`, its weights, its libraries' versions."""
-        spec = self._run.zoo.models[model]
+        spec = self._live(model)
         weights = _source(spec).weights(spec, self._run.zoo.file.parent)
         entry = spec.model_dump(mode="json", exclude={"known_failures", "weights"})
         return digest(entry, weights, self._run.settings.precision, versions(_source(spec).LIBRARIES))
@@ -131,6 +144,10 @@ class Predictor:
             return True
         try:
             images = self.images(need.image_set)
+            if images.of:
+                return self._locate_part(need)
+            if isinstance(run.zoo.models[need.model], RecordedSpec):
+                return RecordedAnswers(run).locate(need, images)
             record = run.store.read_json("resolved", self._resolution_key(need.model))
             if record is None:
                 return False
@@ -145,20 +162,37 @@ class Predictor:
             run.addresses[need] = Address(key)
         return there
 
+    def _whole(self, need: Need) -> Need:
+        """The need whose predictions meet this one: for a part of an image set, that for the whole."""
+        return replace(need, image_set=self.images(need.image_set).of or need.image_set)
+
+    def _locate_part(self, need: Need) -> bool:
+        """Whether the predictions for the whole of a part are there; they are the part's too."""
+        whole = self._whole(need)
+        if self._locate(whole):
+            self._run.addresses[need] = self._run.addresses[whole]
+        return need in self._run.addresses
+
+    def _readout(self, need: Need) -> Readout:
+        zoo = self._run.zoo
+        return readout(labels_of(self._live(need.model).label_space), zoo.labels(need.image_set))
+
     def _key(self, resolved: Resolved, images: ImageSet, need: Need) -> str:
-        if labels_of(self._run.zoo.models[need.model].label_space).name != images.label_space:
-            raise BlockedError(f"{need.model} and {images.name} have different label spaces")
+        through = self._readout(need).identity
         if need.contract:
             from eyechart.contracts import source_of
 
             return digest(resolved.identity, images.fingerprint, source_of(need.contract))
         resolved.geometry(View.parse(need.view))
-        return digest(resolved.identity, images.fingerprint, need.view)
+        return digest(resolved.identity, images.fingerprint, need.view, *filter(None, [through]))
 
     def _jobs(self, needs: list[Need]) -> Iterator[_Job]:
         """Load the checkpoints that something is missing of; block the needs of those that cannot be loaded."""
         for need in needs:
             if need in self._run.addresses:
+                continue
+            if isinstance(self._run.zoo.models[need.model], RecordedSpec):
+                RecordedAnswers(self._run).take(need, self.images(need.image_set))
                 continue
             try:
                 checkpoint = self.checkpoint(need.model)
@@ -214,7 +248,8 @@ class Predictor:
                 except BlockedError as error:
                     self._run.addresses[job.need] = Address(blocked=str(error))
                     continue
-                self._run.store.write_part(job.key, int(rows[0]), _table(images, rows, logits))
+                answers = self._readout(job.need).apply(logits)
+                self._run.store.write_part(job.key, int(rows[0]), _table(images, rows, answers))
                 self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {view_name}")
 
     def _forward(self, checkpoint: Checkpoint, batch: Batch) -> Logits:
@@ -241,11 +276,27 @@ class Predictor:
         }
 
 
-def _source(spec: ModelSpec) -> Any:
+def _source(spec: LiveSpec) -> Any:
     return importlib.import_module(f"eyechart.sources.{spec.source}")
 
 
-def _table(images: ImageSet, rows: Ints, logits: Logits) -> pa.Table:
+def index_of(images: ImageSet) -> pa.Table:
+    """What is known of a set's images, in columns: key, label, also, and its annotations."""
+    keys = images.keys.tolist()
+    also = pa.array([list(images.also.get(key, ())) for key in keys], pa.list_(pa.int64()))
+    columns = {
+        name: values.tolist() if values.dtype.kind == "U" else values for name, values in images.annotations.items()
+    }
+    return pa.table({**columns, "key": keys, "label": images.labels, "also": also})
+
+
+def _remarks(images: ImageSet) -> dict[str, Any]:
+    """What a run tells of an image set besides its count and fingerprint."""
+    remarks = {"of": images.of, "several_labels": len(images.also), "notes": list(images.notes)}
+    return {name: value for name, value in remarks.items() if value}
+
+
+def _table(images: ImageSet, rows: Ints, logits: Answers) -> pa.Table:
     exact = logits.astype(np.float64)
     shifted = np.exp(exact - exact.max(axis=1, keepdims=True))
     values = pa.array(np.ascontiguousarray(logits, dtype=np.float32).ravel())

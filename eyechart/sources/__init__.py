@@ -10,7 +10,11 @@ from typing import TypeAlias
 
 from eyechart.sources.open_clip import OpenClipSpec
 from eyechart.sources.python import PythonSpec
+from eyechart.sources.recorded import RecordedSpec
 from eyechart.sources.timm import TimmSpec
 
-ModelSpec: TypeAlias = TimmSpec | OpenClipSpec | PythonSpec
-SOURCES = ("timm", "open_clip", "python")
+LiveSpec: TypeAlias = TimmSpec | OpenClipSpec | PythonSpec
+"""Sources of models that can be asked."""
+
+ModelSpec: TypeAlias = TimmSpec | OpenClipSpec | PythonSpec | RecordedSpec
+SOURCES = ("timm", "open_clip", "python", "recorded")
