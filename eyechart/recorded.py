@@ -146,7 +146,7 @@ class RecordedAnswers:
         space = run.zoo.labels(need.image_set)
         try:
             key = self._key(need, images)
-            recording = recording_of(spec, need.image_set, run.zoo, space)
+            recording = recording_of(spec, need.image_set, run.zoo.places, space)
             whole = images if images.limit is None else read_image_set(run.zoo, need.image_set, run.store, None)
             _, _, notes = joined(recording, whole, spec.allow_missing)
             taken = match(images.keys.tolist(), recording.keys)
@@ -169,7 +169,7 @@ class RecordedAnswers:
             raise NotApplicableError(f"its predictions were recorded elsewhere; {asked} needs a live model")
         space = self._run.zoo.labels(need.image_set)
         through = readout(answer_space(spec, space), space).identity
-        content = file_digest(recorded_file(spec, need.image_set, self._run.zoo))
+        content = file_digest(recorded_file(spec, need.image_set, self._run.zoo.places))
         self._run.fingerprints.setdefault(need.model, self._fingerprint(spec))
         returns = spec.predictions[need.image_set].returns
         return digest(
@@ -181,7 +181,7 @@ class RecordedAnswers:
         found = []
         for image_set in sorted(spec.predictions):
             with contextlib.suppress(BlockedError):
-                found.append(file_digest(recorded_file(spec, image_set, self._run.zoo)))
+                found.append(file_digest(recorded_file(spec, image_set, self._run.zoo.places)))
         return digest("recorded", found)
 
     def _spec(self, need: Need) -> RecordedSpec:

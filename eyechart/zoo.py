@@ -71,6 +71,10 @@ class Zoo(BaseModel):
             return self.path(relative)
         return (self.images / Path(relative).expanduser()).resolve()
 
+    def places(self, relative: str) -> tuple[Path, ...]:
+        """Where a recorded file is looked for: beside this zoo's file, then where the real image sets are."""
+        return tuple(dict.fromkeys([self.path(relative), self.image_path(relative)]))
+
     def labels(self, name: str) -> LabelSpace:
         """The label space of an image set. Raises BlockedError where it is in a file that is missing."""
         spec = self.image_sets[name]

@@ -67,7 +67,7 @@ def _from_recordings(name: str, zoo: Zoo, space: LabelSpace) -> dict[str, int]:
         if not isinstance(spec, RecordedSpec) or name not in spec.predictions:
             continue
         try:
-            recording = recording_of(spec, name, zoo, space)
+            recording = recording_of(spec, name, zoo.places, space)
         except BlockedError as error:
             faults.append(str(error))  # it blocks its own model; the others may still tell the labels
             continue

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
@@ -15,10 +15,10 @@ from eyechart.recordings import Recording, read_recording
 from eyechart.schema import Entry, Labels, ModelEntry, labels_of
 from eyechart.sources.base import Surroundings, weights_digest
 
-if TYPE_CHECKING:
-    from eyechart.zoo import Zoo
-
 LIBRARIES: tuple[str, ...] = ()
+
+Places: TypeAlias = Callable[[str], Sequence[Path]]
+"""A relative path → where such a file is looked for, in this order."""
 
 
 class RecordedFile(Entry):
@@ -61,24 +61,24 @@ def answer_space(spec: RecordedSpec, images: LabelSpace) -> LabelSpace:
     return images if spec.label_space is None else labels_of(spec.label_space)
 
 
-def recording_of(spec: RecordedSpec, image_set: str, zoo: Zoo, images: LabelSpace) -> Recording:
-    """Read what is recorded of an image set. Raises BlockedError where nothing is, or nothing that can be read."""
-    return read_recording(recorded_file(spec, image_set, zoo), answer_space(spec, images), _returns(spec, image_set))
+def recording_of(spec: RecordedSpec, image_set: str, places: Places, images: LabelSpace) -> Recording:
+    """Read what is recorded of an image set in label space `images`.
+
+    Raises NotApplicableError where nothing is recorded of it, BlockedError where that cannot be read.
+    """
+    file = recorded_file(spec, image_set, places)
+    return read_recording(file, answer_space(spec, images), spec.predictions[image_set].returns)
 
 
-def recorded_file(spec: RecordedSpec, image_set: str, zoo: Zoo) -> Path:
-    """Find the file for an image set: beside the file that names it, or under `--data`. Raises BlockedError."""
-    predictions: Mapping[str, RecordedFile] = spec.predictions
-    if image_set not in predictions:
+def recorded_file(spec: RecordedSpec, image_set: str, places: Places) -> Path:
+    """Find the file for an image set. Raises NotApplicableError where none is named, BlockedError where it is lost."""
+    if image_set not in spec.predictions:
         raise NotApplicableError(
-            f"no predictions for image set {image_set!r} are recorded, only for {', '.join(sorted(predictions))}"
+            f"no predictions for image set {image_set!r} are recorded, only for {', '.join(sorted(spec.predictions))}"
         )
-    places = [zoo.path(predictions[image_set].file), zoo.image_path(predictions[image_set].file)]
-    for place in places:
+    relative = spec.predictions[image_set].file
+    looked_for = places(relative)
+    for place in looked_for:
         if place.is_file():
             return place
-    raise BlockedError(f"recording {predictions[image_set].file!r} not found: looked for {places[0]}")
-
-
-def _returns(spec: RecordedSpec, image_set: str) -> str | None:
-    return spec.predictions[image_set].returns
+    raise BlockedError(f"recording {relative!r} not found: looked for {' and '.join(map(str, looked_for))}")

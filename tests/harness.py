@@ -1,0 +1,117 @@
+"""Runs the harness as its users do, in a process of its own, and reads what it leaves behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from eyechart.predict import Predictor
+from eyechart.progress import Progress
+from eyechart.run import Need, Run, Settings
+from eyechart.zoo import read_zoo
+
+ROOT = Path(__file__).parents[1]
+LIMIT = 600
+"""Images a set that the toy models are judged on: few, and enough for every claim to be decided."""
+
+TIMEOUT = 150
+"""Seconds after which a run counts as hung."""
+
+SETS = {
+    "validation": {"role": "validation", "reader": "rendered"},
+    "sketch": {"role": "shifted", "reader": "rendered"},
+    "rendition": {"role": "shifted", "reader": "rendered"},
+}
+
+
+def toy(name: str, **more: Any) -> dict[str, Any]:
+    """Entry of `models.yaml` for a toy checkpoint of tests/villains.py."""
+    entry = {"source": "python", "factory": f"tests.villains:{name}", "version": "1", "label_space": "miniature"}
+    return {**entry, **more}
+
+
+def zoo_file(path: Path, models: dict[str, Any], **more: Any) -> Path:
+    """Write a `models.yaml` (JSON is YAML) with one zoo, `miniature`."""
+    path.write_text(json.dumps({"zoos": {"miniature": {"image_sets": SETS, "models": models, **more}}}))
+    return path
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a run of pytest left behind."""
+
+    code: int
+    text: str
+    reports: Path
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The content of `verdicts.json`."""
+        return json.loads((self.reports / "verdicts.json").read_text())
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """Its `run` part."""
+        return self.data["run"]
+
+    @property
+    def claims(self) -> list[dict[str, Any]]:
+        """Its records but those that are only reported."""
+        return [record for record in self.data["verdicts"] if record["verdict"] != "reported"]
+
+    def verdicts(self, model: str) -> dict[str, str]:
+        """Behavior → verdict of one model."""
+        return {record["behavior"]: record["verdict"] for record in self.claims if record["model"] == model}
+
+
+def command(*arguments: object) -> list[str]:
+    """Command line of a run."""
+    return [sys.executable, "-m", "pytest", *map(str, arguments)]
+
+
+def surroundings(**more: str) -> dict[str, str]:
+    """Environment of a run: this one's, without what would make a run differ from place to place."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COLUMNS"))}
+    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **more}
+
+
+def run_pytest(*arguments: object, reports: Path, root: Path = ROOT, **environment: str) -> Judged:
+    """Run pytest with these arguments in a process of its own."""
+    made = subprocess.run(
+        command(*arguments, "--reports", reports, "-p", "no:cacheprovider"),
+        cwd=root, env=surroundings(**environment), capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+    return Judged(made.returncode, made.stdout + made.stderr, reports)
+
+
+def new_store(rendered: Path, folder: Path) -> Path:
+    """Make an empty store that has the rendered images already."""
+    folder.mkdir(parents=True)
+    (folder / "images").symlink_to(rendered / "images")
+    return folder
+
+
+def predict(zoo: Path, store: Path, needs: set[Need], **settings: Any) -> Run:
+    """Run the predict phase alone, in this process."""
+    run = Run(read_zoo(zoo, "miniature"), Settings(store, **{"limit": 40, "device": "cpu", **settings}))
+    Predictor(run, Progress(io.StringIO())).prepare(needs)
+    return run
+
+
+def project(folder: Path, behaviors: dict[str, str]) -> Path:
+    """Make a user's own project: the harness's door and wiring, and behaviors of its own (file name → text)."""
+    (folder / "behaviors").mkdir(parents=True)
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "fixtures").symlink_to(ROOT / "fixtures")
+    for name, text in behaviors.items():
+        (folder / "behaviors" / name).write_text(text)
+    return folder
