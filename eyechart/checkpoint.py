@@ -110,7 +110,8 @@ class Preprocessing:
 class Resolved:
     """All that decides a checkpoint's answers, by content: its identity. No name is in it.
 
-    `weights` is a digest of their bytes, `architecture` and `classifier` are canonical texts or digests.
+    `weights` is a digest of their bytes, `architecture` and `classifier` are canonical texts or digests. A model whose
+    `answers` are labels only gives 1 for the class it names, and no confidence is made of that.
     """
 
     source: str
@@ -121,6 +122,7 @@ class Resolved:
     patch: int
     classes: int
     precision: str
+    answers: Literal["distribution", "labels"] = "distribution"
 
     @property
     def identity(self) -> str:
@@ -141,10 +143,14 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A loaded model. `forward` maps a batch of uint8 squares to logits; it never trains and never draws."""
+    """A loaded model. `forward` maps a batch of uint8 squares to logits; it never trains and never draws.
+
+    `note` says what was done to its file to load it, such as taking averaged weights out of a training checkpoint.
+    """
 
     resolved: Resolved
     forward: Callable[[Batch], Logits]
+    note: str = ""
 
     def answer(self, batch: Batch) -> Logits:
         """Answer a batch that is resized and cropped already: (n, classes) float32.

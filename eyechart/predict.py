@@ -121,6 +121,8 @@ class Predictor:
             self._progress.say(f"loading {model}")
             self._checkpoints[model] = loaded = _source(spec).load(spec, around)
             run.store.write_json("resolved", self._resolution_key(model), asdict(loaded.resolved))
+            if loaded.note:
+                self._progress.say(f"{model}: weights {loaded.note}")
             run.cost.loads[model] = run.cost.loads.get(model, 0) + 1
         return self._checkpoints[model]
 
@@ -148,19 +150,26 @@ class Predictor:
                 return self._locate_part(need)
             if isinstance(run.zoo.models[need.model], RecordedSpec):
                 return RecordedAnswers(run).locate(need, images)
-            record = run.store.read_json("resolved", self._resolution_key(need.model))
-            if record is None:
+            key = self._known_key(need, images)
+            if key is None:
                 return False
-            resolved = Resolved.from_json(record)
-            run.fingerprints[need.model] = resolved.identity
-            key = self._key(resolved, images, need)
-        except BlockedError as error:
-            run.addresses[need] = Address(blocked=str(error))
+        except (BlockedError, NotApplicableError) as error:
+            never = isinstance(error, NotApplicableError)
+            run.addresses[need] = Address(not_applicable=str(error)) if never else Address(blocked=str(error))
             return True
         there = run.store.read_json("contracts", key) is not None if need.contract else run.store.has_table(key)
         if there:
             run.addresses[need] = Address(key)
         return there
+
+    def _known_key(self, need: Need, images: ImageSet) -> str | None:
+        """The key of a live model's answers, if what it resolves to is known without loading it."""
+        record = self._run.store.read_json("resolved", self._resolution_key(need.model))
+        if record is None:
+            return None
+        resolved = Resolved.from_json(record)
+        self._run.fingerprints[need.model] = resolved.identity
+        return self._key(resolved, images, need)
 
     def _whole(self, need: Need) -> Need:
         """The need whose predictions meet this one: for a part of an image set, that for the whole."""
@@ -179,6 +188,8 @@ class Predictor:
 
     def _key(self, resolved: Resolved, images: ImageSet, need: Need) -> str:
         through = self._readout(need).identity
+        if through and resolved.answers == "labels":
+            raise NotApplicableError(f"its answers are labels only, which cannot be read out as {images.label_space!r}")
         if need.contract:
             from eyechart.contracts import source_of
 
@@ -249,7 +260,7 @@ class Predictor:
                     self._run.addresses[job.need] = Address(blocked=str(error))
                     continue
                 answers = self._readout(job.need).apply(logits)
-                self._run.store.write_part(job.key, int(rows[0]), _table(images, rows, answers))
+                self._run.store.write_part(job.key, int(rows[0]), _table(images, rows, answers, job.checkpoint))
                 self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {view_name}")
 
     def _forward(self, checkpoint: Checkpoint, batch: Batch) -> Logits:
@@ -270,6 +281,7 @@ class Predictor:
             "view": job.need.view,
             "checkpoint": asdict(job.checkpoint.resolved),
             "images": {"count": len(images), "fingerprint": images.fingerprint, "limit": images.limit},
+            "note": job.checkpoint.note,
             "device": self._run.settings.device,
             "versions": versions(),
             "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -296,14 +308,16 @@ def _remarks(images: ImageSet) -> dict[str, Any]:
     return {name: value for name, value in remarks.items() if value}
 
 
-def _table(images: ImageSet, rows: Ints, logits: Answers) -> pa.Table:
+def _table(images: ImageSet, rows: Ints, logits: Answers, checkpoint: Checkpoint) -> pa.Table:
+    told = {"key": images.keys[rows].tolist(), "label": images.labels[rows]}
+    if checkpoint.resolved.answers == "labels":
+        return pa.table({**told, "predicted": logits.argmax(axis=1), "confidence": pa.nulls(len(rows), pa.float64())})
     exact = logits.astype(np.float64)
     shifted = np.exp(exact - exact.max(axis=1, keepdims=True))
     values = pa.array(np.ascontiguousarray(logits, dtype=np.float32).ravel())
     return pa.table(
         {
-            "key": images.keys[rows].tolist(),
-            "label": images.labels[rows],
+            **told,
             "predicted": exact.argmax(axis=1),
             "confidence": 1.0 / shifted.sum(axis=1),
             "logits": pa.FixedSizeListArray.from_arrays(values, logits.shape[1]),

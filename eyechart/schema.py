@@ -128,9 +128,24 @@ class PreprocessingEntry(Entry):
     std: tuple[float, float, float] | None = None
 
 
+PREPROCESSINGS: Mapping[str, Mapping[str, Any]] = {
+    "native": {},
+    "paper": {"resize": 256, "crop": 224, "interpolation": "bilinear"},
+}
+"""Preprocessing by name: the model's own, and what arXiv 2311.09215 gives both supervised models (§1.2)."""
+
+
+def _preprocessing_named(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value not in PREPROCESSINGS:
+        raise ValueError(f"preprocessing {value!r} is unknown: {nearest(value, PREPROCESSINGS)}")
+    return dict(PREPROCESSINGS[value])
+
+
 class ModelEntry(Entry):
     """What every model spec has, whatever its source."""
 
     label_space: Labels = "imagenet-1k"
-    preprocessing: PreprocessingEntry = PreprocessingEntry()
+    preprocessing: Annotated[PreprocessingEntry, BeforeValidator(_preprocessing_named)] = PreprocessingEntry()
     known_failures: dict[str, Annotated[KnownFailure, BeforeValidator(_as_known_failure)]] = {}

@@ -82,6 +82,18 @@ class Zoo(BaseModel):
             return self.labels(spec.of)
         return labels_of(spec.label_space, self.image_path)
 
+    def with_checkpoint(self, model: str, name: str, weights: Path) -> Zoo:
+        """Add `name`: what `models.yaml` says of `model`, with other weights. Raises SpecError where it has no file."""
+        spec = self.models[model]
+        if not hasattr(spec, "weights"):
+            raise SpecError(f"--checkpoint: {model!r} has source {spec.source!r}, which takes no weights file")
+        if name in self.models and name != model:
+            raise SpecError(
+                f"--checkpoint {name}=…: {name!r} is another model of zoo {self.name!r}; give another NAME="
+            )
+        change = {"weights": str(weights), **({"pretrained": None} if hasattr(spec, "pretrained") else {})}
+        return self.model_copy(update={"models": {**self.models, name: spec.model_copy(update=change)}})
+
     def sets_with(self, roles: tuple[Role, ...]) -> list[str]:
         """Name the image sets that play one of these roles, in the file's order."""
         return [name for name, spec in self.image_sets.items() if spec.role in roles]

@@ -13,6 +13,7 @@ from tests.image_files import encoded, pixels
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    """The file of a Pillow image."""
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()

@@ -12,6 +12,7 @@ NAMES = {"names": ["bolt", "nut", "washer"]}
 
 
 def of(path: str = "images", **more):
+    """Entry of an image set in this layout."""
     return {"reader": "folder", "path": path, "label_space": NAMES, **more}
 
 
@@ -172,6 +173,7 @@ class TestCorruptionFolders:
     FILES = tuple(f"{c}/{s}/{k}.png" for c in ("fog", "snow") for s in (1, 2) for k in ("bolt/a", "nut/b"))
 
     def spec(self, **more):
+        """Entry of an image set in this layout."""
         return {"role": "corrupted", "reader": "corruption-folders", "path": "images", "label_space": NAMES,
                 "severities": [1, 2], **more}  # fmt: skip
 

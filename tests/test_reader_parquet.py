@@ -14,12 +14,14 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 def write(path, labels, first: int = 0, **more):
+    """Write one table of pictures."""
     path.parent.mkdir(parents=True, exist_ok=True)
     images = [{"bytes": encoded(first + n), "path": None} for n in range(len(labels))]
     pq.write_table(pa.table({"image": images, "label": labels, **more}), path, row_group_size=2)
 
 
 def of(**more):
+    """Entry of an image set in this layout."""
     return {"reader": "parquet", "path": "hard", "label_space": "imagenet-1k", "role": "shifted", **more}
 
 
@@ -87,7 +89,7 @@ def test_a_missing_column_is_blocked(tmp_path):
 def test_an_image_without_a_label_is_blocked(tmp_path):
     """By its row."""
     write(tmp_path / "hard/a.parquet", [[1], [-1]])
-    with pytest.raises(BlockedError, match="row 1 of .* has no label"):
+    with pytest.raises(BlockedError, match=r"row 1 of .* has no label"):
         index(tmp_path, of())
 
 

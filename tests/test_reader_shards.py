@@ -10,14 +10,20 @@ from tests.image_files import encoded, index, pixels, put, shard
 
 
 def samples(first: int, count: int):
-    return {f"s{n:07d}": {"webp": encoded(n, "WEBP", lossless=True), "cls": str(n % 3).encode()} for n in range(first, first + count)}
+    """Members of samples, numbered from `first`."""
+    return {
+        f"s{n:07d}": {"webp": encoded(n, "WEBP", lossless=True), "cls": str(n % 3).encode()}
+        for n in range(first, first + count)
+    }
 
 
 def of(path: str = "test", **more):
+    """Entry of an image set in this layout."""
     return {"role": "transfer", "reader": "shards", "path": path, "label_space": {"classes": 3}, **more}
 
 
 def publish(root, counts=(3, 2)):
+    """Write shards with so many samples each."""
     first = 0
     for number, count in enumerate(counts):
         shard(root / f"{number}.tar", samples(first, count))
@@ -73,7 +79,7 @@ def test_a_lost_shard_is_blocked(tmp_path):
     """`nshards.txt` says how many there are."""
     publish(tmp_path / "test")
     (tmp_path / "test/1.tar").unlink()
-    with pytest.raises(BlockedError, match="1 shards, its nshards.txt says 2"):
+    with pytest.raises(BlockedError, match=r"1 shards, its nshards\.txt says 2"):
         index(tmp_path, of())
 
 

@@ -19,15 +19,18 @@ SURE = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
 
 
 def csv(tmp_path, text: str, space=THREE):
+    """Read a CSV recording."""
     return read_recording(put(tmp_path / "r.csv", text.encode()), space)
 
 
 def parquet(tmp_path, columns, space=THREE):
+    """Read a Parquet recording."""
     pq.write_table(pa.table(columns), tmp_path / "r.parquet")
     return read_recording(tmp_path / "r.parquet", space)
 
 
 def npz(tmp_path, returns=None, space=THREE, **arrays):
+    """Read a recording of arrays."""
     np.savez(tmp_path / "r.npz", **arrays)
     return read_recording(tmp_path / "r.npz", space, returns)
 
@@ -122,7 +125,7 @@ def test_bad_tables(tmp_path, kind):
 
 def test_bad_matrices(tmp_path):
     """Rows that sum to something else, NaN, another number of classes or of labels."""
-    with pytest.raises(BlockedError, match="1 of 2 rows do not sum to 1, such as 0.9 in row 1"):
+    with pytest.raises(BlockedError, match=r"1 of 2 rows do not sum to 1, such as 0\.9 in row 1"):
         npz(tmp_path, predictions=np.array([[0.5, 0.3, 0.2], [0.5, 0.2, 0.2]]))
     with pytest.raises(BlockedError, match="row 1 holds NaN"):
         npz(tmp_path, logits=np.array([[0.5, 0.3, 0.2], [0.5, np.nan, 0.2]]))
@@ -150,13 +153,17 @@ SET = {"pets": {"role": "validation", "label_space": {"names": ["cat", "dog", "f
 
 
 def pets(tmp_path, *rows: str, name: str = "a.csv"):
+    """Write a recording of answers about pets; its entry in `models.yaml`."""
     put(tmp_path / name, ("key,label,predicted\n" + "\n".join(rows) + "\n").encode())
     return recorded(pets=name)
 
 
 def test_labels_come_with_the_recording(tmp_path):
     """A zoo of recorded models needs no pixels; answers are joined by name, in any order."""
-    models = {"a": pets(tmp_path, "x,cat,cat", "y,dog,cat"), "b": pets(tmp_path, "y,dog,dog", "x,cat,cat", name="b.csv")}
+    models = {
+        "a": pets(tmp_path, "x,cat,cat", "y,dog,cat"),
+        "b": pets(tmp_path, "y,dog,dog", "x,cat,cat", name="b.csv"),
+    }
     run = judged(tmp_path, SET, models)
     assert run.predictions(Need("a", "pets")).correct.tolist() == [True, False]
     assert run.predictions(Need("b", "pets")).correct.tolist() == [True, True]
@@ -229,7 +236,10 @@ def test_other_labels_than_the_image_sets_are_blocked(tmp_path):
 
     folder(tmp_path / "images", ["cat/x.png", "dog/y.png"])
     sets = {"pets": {**SET["pets"], "reader": "folder", "path": "images"}}
-    models = {"a": pets(tmp_path, "x.png,dog,dog", "y.png,cat,cat"), "b": pets(tmp_path, "x,cat,fox", "y,dog,dog", name="b.csv")}
+    models = {
+        "a": pets(tmp_path, "x.png,dog,dog", "y.png,cat,cat"),
+        "b": pets(tmp_path, "x,cat,fox", "y,dog,dog", name="b.csv"),
+    }
     run = judged(tmp_path, sets, models)
     assert run.predictions(Need("b", "pets")).correct.tolist() == [False, True]
     with pytest.raises(BlockedError, match=r"2 of 2 images another label, the first 'cat/x.png' \(1 and 0\)"):
