@@ -79,10 +79,15 @@ def _kind(claim: Verdict) -> str:
 
 
 def open_points(verdicts: Iterable[Verdict]) -> list[str]:
-    """One line for every claim that is neither kept nor excused."""
-    words = {Outcome.FAIL: "fails", Outcome.INCONCLUSIVE: "undecided", Outcome.BLOCKED: "blocked"}
-    return [
+    """One line for every claim that is neither kept nor excused; claims blocked for one reason share a line."""
+    ordered = sorted(verdicts, key=lambda v: (v.model, v.behavior))
+    words = {Outcome.FAIL: "fails", Outcome.INCONCLUSIVE: "undecided"}
+    lines = [
         f"{words[verdict.verdict]:9}  {verdict.model}  {verdict.behavior}: {measured(verdict)}"
-        for verdict in sorted(verdicts, key=lambda v: (v.model, v.behavior))
-        if verdict.verdict in words and not (verdict.known_failure and verdict.verdict is Outcome.FAIL)
+        for verdict in ordered
+        if verdict.verdict in words and _kind(verdict) != "known"
+    ]
+    blocked = Counter((v.model, v.reason) for v in ordered if v.verdict is Outcome.BLOCKED)
+    return lines + [
+        f"blocked    {model}  {count} claim{'s' * (count > 1)}: {reason}" for (model, reason), count in blocked.items()
     ]
