@@ -47,6 +47,11 @@ class Geometry:
     zoom: float = 1.0
     factor: float = 1.0
 
+    @property
+    def crop(self) -> float:
+        """Share of the resized image's shorter side that the crop keeps."""
+        return min(1.0, self.size / (self.resize or self.size)) if self.size else 1.0
+
     def under(self, view: View, patch: int) -> Geometry:
         """Change the preprocessing as `view` says; an input side must be a multiple of `patch` pixels.
 

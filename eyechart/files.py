@@ -50,15 +50,10 @@ def facts_of(
     paths: Sequence[Path],
     store: Store,
     look: Callable[[Path], Facts] = image_facts,
-    *,
-    again: bool = False,
 ) -> list[Facts]:
-    """Facts of files under `root`, from the store where a file has kept its size, times and inode.
-
-    `again` looks at every file anew, for those that were changed in place without a trace.
-    """
+    """Facts of files under `root`, from the store where a file has kept its size, times and inode."""
     cache = store.root / "files" / f"{digest(str(root), look.__name__)}.parquet"
-    known = {} if again else _read(cache)
+    known = _read(cache)
     marks = [_mark(root, path) for path in paths]
     todo = [row for row, mark in enumerate(marks) if mark not in known]
     with ThreadPoolExecutor(WORKERS) as pool:

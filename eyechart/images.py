@@ -28,6 +28,7 @@ class ImageSet:
     limit        how many images a `--limit` left of the declared set, or None
     also         key → further classes that are right for that image, besides its label
     of           name of the image set that this one is a part of, whose predictions it shares; or empty
+    unreadable   names of files that were left out, with the reason
     notes        what was tolerated, such as unreadable files that were left out; it stands in every verdict
     """
 
@@ -41,6 +42,7 @@ class ImageSet:
     limit: int | None = None
     also: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     of: str = ""
+    unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:

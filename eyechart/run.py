@@ -175,8 +175,16 @@ class Run:
 
     def notes(self, need: Need) -> str:
         """What was tolerated in meeting a need, in words; mostly nothing."""
-        found = [*self.image_sets.get(need.image_set, {}).get("notes", ()), self.addresses.get(need, Address()).note]
+        address = self.addresses.get(need, Address())
+        found = [*self.image_sets.get(need.image_set, {}).get("notes", ()), address.note, self._padded(need, address)]
         return "; ".join(filter(None, found))
+
+    def _padded(self, need: Need, address: Address) -> str:
+        if need.view == ORIGINAL or not address.key or "padded" not in self.store.columns(address.key):
+            return ""
+        shares = self.store.read_table(address.key, ["padded"])["padded"].to_numpy()
+        touched = np.count_nonzero(shares)
+        return f"{touched / len(shares):.1%} of the images are padded, {shares.mean():.1%} of all that is seen"
 
     def finding(self, need: Need) -> Finding:
         """Read what was found of a contract. Raises BlockedError where there is nothing to read."""

@@ -92,10 +92,12 @@ class PixelsEntry(ImageSetEntry):
 
     `path` starts at `--data`, or at the file that names it. `count` is how many images a complete set has;
     another number blocks it. So do unreadable files, unless there are at most `allow_unreadable`, which are
-    then left out. `orientation: stored` ignores EXIF rotation, as torchvision's loaders do.
+    then left out. `orientation: stored` ignores EXIF rotation, as torchvision's loaders do. `train` is where the
+    images are that linear probes learn from, in the same layout.
     """
 
     path: str
+    train: str | None = None
     label_space: Labels
     count: int | None = Field(default=None, gt=0)
     allow_unreadable: int = Field(default=0, ge=0)

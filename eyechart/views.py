@@ -71,11 +71,17 @@ class View:
             return _shifted(image, round(self.amount * min(image.shape[:2])))
         return image
 
-    def padded_share(self, height: int, width: int) -> float:
-        """Share of an image's area that a shift fills with what was not there, before any crop; else 0."""
-        if self.kind in ("shift", "black_shift"):
-            return min(1.0, round(self.amount) / max(height, width))
-        return round(self.amount * min(height, width)) / max(height, width) if self.kind == "relative_shift" else 0.0
+    @property
+    def pads(self) -> bool:
+        """Whether this view brings something into the picture that was not there."""
+        return self.kind in ("shift", "black_shift", "relative_shift")
+
+    def padded_share(self, height: int, width: int, crop: float) -> float:
+        """Share of what a model sees that a shift had to fill in: the center crop takes `crop` of the shorter side."""
+        short, long = min(height, width), max(height, width)
+        moved = round(self.amount * (short if self.kind == "relative_shift" else 1)) if self.pads else 0
+        seen = crop * short
+        return min(1.0, max(0.0, moved - (long - seen) / 2) / seen)
 
 
 ORIGINAL = View("original")

@@ -24,6 +24,7 @@ from eyechart.readers.parquet import ParquetSet
 from eyechart.readers.recorded import RecordedSet
 from eyechart.readers.rendered import RenderedSet
 from eyechart.readers.shards import ShardsSet
+from eyechart.schema import PixelsEntry
 from eyechart.store import Store
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 ImageSetSpec: TypeAlias = (
     RenderedSet | FolderSet | CorruptionFoldersSet | ShardsSet | ParquetSet | ManifestSet | RecordedSet | DerivedSet
 )
-__all__ = ["READERS", "DerivedSet", "ImageSetSpec", "Readers", "read_image_set"]
+__all__ = ["READERS", "DerivedSet", "ImageSetSpec", "Readers", "read_image_set", "read_training_images"]
 
 READERS = ("rendered", "folder", "corruption-folders", "shards", "parquet", "manifest", "recorded", "derived")
 
@@ -73,3 +74,15 @@ def read_image_set(zoo: Zoo, name: str, store: Store, limit: int | None) -> Imag
         rows = np.flatnonzero(np.isin(made.keys, kept.keys))
         return replace(checked(made.rows(rows)), limit=kept.limit)
     return made.limited(limit)
+
+
+def read_training_images(zoo: Zoo, name: str, store: Store, limit: int | None) -> ImageSet:
+    """Index the images that probes for an image set learn from, under `train` of its entry.
+
+    Raises BlockedError where there is no such entry, or as `read_image_set`.
+    """
+    spec = zoo.image_sets[name]
+    if not isinstance(spec, PixelsEntry) or spec.train is None:
+        raise BlockedError(f"image set {name!r} has no `train`: nothing is there for a probe to learn from")
+    learned = spec.model_copy(update={"path": spec.train, "count": None, "train": None})
+    return read_image_set(zoo.model_copy(update={"image_sets": {**zoo.image_sets, name: learned}}), name, store, limit)

@@ -51,10 +51,11 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
     """
     _complete(name, spec, len(listed.keys))
     bad = [row for row, fault in enumerate(listed.faults) if fault]
+    unreadable = [f"{listed.keys[row]} ({listed.faults[row]})" for row in bad]
     if len(bad) > spec.allow_unreadable:
         raise BlockedError(
             f"image set {name!r}: {len(bad)} of {len(listed.keys)} images cannot be read: "
-            f"{_some([f'{listed.keys[row]} ({listed.faults[row]})' for row in bad])}. "
+            f"{_some(unreadable)}. "
             f"Replace them, or state `allow_unreadable: {len(bad)}` in models.yaml"
         )
     rows = sorted(set(range(len(listed.keys))) - set(bad), key=lambda row: listed.keys[row])
@@ -76,6 +77,7 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
         fingerprint=digest(keys, labels, content, space.name, spec.orientation, decoding.VERSION),
         read=read,
         also=also_right(keys, labels, space),
+        unreadable=tuple(unreadable),
         notes=notes,
     )
 
