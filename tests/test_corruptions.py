@@ -77,8 +77,9 @@ def published(name: str) -> np.ndarray:
 
 
 GRID = tuple(name for name in CORRUPTIONS if name not in ("glass_blur", "zoom_blur"))
-SAME = {"defocus_blur", "brightness", "contrast", "pixelate", "jpeg_compression"}
-"""What is drawn at random in none of its parts, so that both should be nearly one picture."""
+SAME = {"defocus_blur": 0.5, "brightness": 0.5, "contrast": 0.5, "jpeg_compression": 0.9, "pixelate": 0.9}
+"""Without chance: how near to theirs ours is at least, in parts of theirs to the original. Block edges, which theirs
+were compressed over once more, are hit or missed by a pixel."""
 
 
 @needs_data
@@ -93,4 +94,4 @@ def test_as_far_from_the_original_as_the_published_picture(name, severity):
     far, near = distance(theirs, clean), distance(ours, clean)
     assert far / 2 < near < far * 2
     if name in SAME:
-        assert distance(ours, theirs) < far / 2
+        assert distance(ours, theirs) < far * SAME[name]
