@@ -93,8 +93,7 @@ def _package(package: str, *parts: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise BlockedError(
-            f"{package!r} is not installed, and {parts[-1]} is read from it: "
-            f"pip install {package.replace('_', '-')}" + (" --no-deps" if package == "imagenet_x" else "")
+            f"{package!r} is not installed, and {parts[-1]} is read from it: pip install {package.replace('_', '-')}"
         )
     path = Path(spec.submodule_search_locations[0]).joinpath(*parts)
     if not path.is_file():

@@ -15,17 +15,16 @@ SETS = {
     "colors": {"role": "validation", "reader": "folder", "path": "images", "label_space": {"names": ["dark", "light"]}}
 }
 FILES = ["dark/a.png", "dark/b.png", "light/c.png"]
-LEVEL = {"base": 0.0}
 
 
 def make():
     """Factory of a model that tells light from dark."""
-    return lambda batch: np.stack([-means(batch), means(batch)], axis=1)
+    return lambda batch: np.stack([1 - means(batch), means(batch)], axis=1)
 
 
 def means(batch: np.ndarray) -> np.ndarray:
-    """Brightness of each image, around zero."""
-    return batch.reshape(len(batch), -1).mean(axis=1).astype(np.float32) / 255 - 0.5 + LEVEL["base"]
+    """Brightness of each image, from 0 to 1."""
+    return batch.reshape(len(batch), -1).mean(axis=1).astype(np.float32) / 255
 
 
 def model(**more):
@@ -156,9 +155,33 @@ def test_other_labels_are_another_set(tmp_path, first):
     assert again(tmp_path)[0] != key(first)
 
 
-def test_changed_prompts_are_another_prediction():
-    """A CLIP is its image tower and its prompts."""
-    from eyechart.digest import digest
-    from eyechart.sources.open_clip import _templates
+TOWERS = {
+    "embed_dim": 8,
+    "vision_cfg": {"image_size": 16, "patch_size": 8, "width": 16, "head_width": 8, "layers": 1},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+}
 
-    assert digest(_templates(["a photo of {}"])) != digest(_templates(["a drawing of {}"]))
+
+def test_changed_prompts_and_class_names_are_another_prediction(tmp_path):
+    """A CLIP is its image tower, its prompts, and the names of the classes; the same ones are the same model."""
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    from eyechart.labels import named_space
+    from eyechart.sources import open_clip as source
+    from eyechart.sources.base import Surroundings
+
+    torch.manual_seed(0)
+    save_file(source.build(TOWERS).state_dict(), tmp_path / "clip.safetensors")
+
+    def identity(prompts, names=("cat", "dog"), scale="model"):
+        spec = source.OpenClipSpec(
+            source="open_clip", architecture=TOWERS, weights="clip.safetensors", prompts=prompts, logit_scale=scale
+        )
+        around = Surroundings(tmp_path, named_space(names), "cpu", "fp32", lambda _, compute: compute())
+        return source.load(spec, around).resolved.identity
+
+    usual = identity(["a photo of a {}."])
+    assert identity(["a photo of a {}."]) == usual
+    assert len({usual, identity(["a drawing of a {}."]), identity(["a photo of a {}."], ("cat", "fox")),
+                identity(["a photo of a {}."], scale=100.0)}) == 4  # fmt: skip

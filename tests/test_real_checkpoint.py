@@ -41,8 +41,10 @@ def renamed(state, stages):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Run:
+def run(tmp_path_factory, request) -> Run:
     """Judged on the 200 photographs and on the cue-conflict images that are there."""
+    if "real" not in request.config.getoption("markexpr"):
+        pytest.skip("takes minutes on two cores: run it by -m real")
     import timm
     import torch
 
