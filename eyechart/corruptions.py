@@ -132,7 +132,7 @@ def _frost(x: Floats, severity: int, random: Random) -> Floats:
     # Ridges of fractal noise branch as ice on a window does.
     ridges = 1.0 - 2.0 * np.abs(_fractal(x.shape[:2], 1.6, random) - 0.5)
     ice = np.clip((ridges - 0.45) * 2.0, 0.0, 1.0) ** 1.5 * _fractal(x.shape[:2], 2.2, random) * 1.4
-    return kept * x + strength * ice[..., None] * np.array([0.85, 0.95, 1.0])
+    return np.asarray(kept * x + strength * ice[..., None] * np.array([0.85, 0.95, 1.0]), dtype=np.float64)
 
 
 def _fog(x: Floats, severity: int, random: Random) -> Floats:
@@ -147,7 +147,7 @@ def _brightness(x: Floats, severity: int, random: Random) -> Floats:
     # Value of HSV: all channels grow by one factor, and black becomes grey.
     value = x.max(axis=2, keepdims=True)
     more = np.clip(value + (0.1, 0.2, 0.3, 0.4, 0.5)[severity], 0.0, 1.0)
-    return np.where(value > 0, x / np.maximum(value, 1e-12), 1.0) * more
+    return np.asarray(np.where(value > 0, x / np.maximum(value, 1e-12), 1.0) * more, dtype=np.float64)
 
 
 # digital

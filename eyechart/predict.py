@@ -262,7 +262,7 @@ class Predictor:
                 answers = self._readout(job.need).apply(logits)
                 table = _table(images, rows, answers, job.checkpoint)
                 if view.pads:
-                    shares = [view.padded_share(*image.shape[:2], geometry.crop) for image in raw]
+                    shares = [view.padded_share(image.shape[0], image.shape[1], geometry.crop) for image in raw]
                     table = table.append_column("padded", pa.array(shares, pa.float64()))
                 self._run.store.write_part(job.key, int(rows[0]), table)
                 self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {view_name}")

@@ -57,7 +57,7 @@ class View:
             raise SpecError(f"view {text!r} is unknown: {nearest(text.partition('(')[0], _KINDS)}")
         if found["kind"] == "corrupt":
             check(found["name"], float(found["amount"]))
-        return cls(found["kind"], float(found["amount"] or 0), found["name"] or "")  # type: ignore[arg-type]  # checked against _KINDS above
+        return cls(found["kind"], float(found["amount"] or 0), found["name"] or "")
 
     def of_image(self, image: Image) -> Image:
         """Apply what this view does to the raw image; most views act on the preprocessing instead."""
