@@ -155,8 +155,9 @@ def _explain(file: Path, data: Any, error: dict[str, Any]) -> str:
     if error["type"] in ("literal_error", "enum"):
         return f"{where}: {error['input']!r} is unknown: {nearest(str(error['input']), _quoted(context['expected']))}"
     if error["type"] == "union_tag_invalid":
-        kind, allowed = ("source", SOURCES) if "models" in keys else ("reader", READERS)
-        return f"{where}: {kind} {context['tag']!r} is unknown: {nearest(context['tag'], allowed)}"
+        if "image_sets" in keys:
+            return f"{where}.reader: {context['tag']!r} is unknown: {nearest(context['tag'], READERS)}"
+        return f"{where}: source {context['tag']!r} is unknown: {nearest(context['tag'], SOURCES)}"
     if error["type"] == "union_tag_not_found":
         return f"{where}: the key 'source' is missing: {nearest('', SOURCES)}"
     if error["type"] == "value_error":

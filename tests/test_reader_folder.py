@@ -163,7 +163,7 @@ def test_unknown_keys_of_a_reader_are_errors(tmp_path):
 
 def test_an_unknown_reader_is_an_error(tmp_path):
     """With those there are."""
-    with pytest.raises(SpecError, match=r"reader 'foldr' is unknown: did you mean 'folder'"):
+    with pytest.raises(SpecError, match=r"reader: 'foldr' is unknown: did you mean 'folder'"):
         zoo_of(tmp_path, {"set": {"role": "validation", "reader": "foldr", "path": "x"}})
 
 
