@@ -28,4 +28,4 @@ def test_accuracy_survives_enlargement(predictions, changed, require):
 @needs(validation, views=[relative_resolution(0.75), relative_resolution(1.5)])
 def test_accuracy_survives_another_resolution(predictions, changed, require):
     """The same picture with fewer or more pixels is still named."""
-    require(accuracy_drop(predictions, changed), at_most=0.05)  # three of the paper's four lose less at 1.5 x, Fig. 7
+    require(accuracy_drop(predictions, changed), at_most=0.10)  # all four of the paper lose less at 1.5 times, Fig. 8

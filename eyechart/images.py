@@ -34,11 +34,12 @@ class ImageSet:
 
     name: str
     label_space: str
-    keys: NDArray[np.str_]
-    labels: Ints
-    annotations: Mapping[str, NDArray[Any]]
+    # not written out: pytest shows the arguments of a test that fails
+    keys: NDArray[np.str_] = field(repr=False)
+    labels: Ints = field(repr=False)
+    annotations: Mapping[str, NDArray[Any]] = field(repr=False)
     fingerprint: str
-    read: Callable[[Ints], list[Image]]
+    read: Callable[[Ints], list[Image]] = field(repr=False)
     limit: int | None = None
     also: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     of: str = ""

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from eyechart.checkpoint import Geometry, Resolved
 from eyechart.digest import digest
-from eyechart.errors import BlockedError, NotApplicableError, StoreError
+from eyechart.errors import BlockedError, EyechartError, NotApplicableError, StoreError
 from eyechart.images import ImageSet
 from eyechart.predictions import Ints
 from eyechart.progress import Progress
@@ -75,9 +75,11 @@ class Predictor:
         self._run.cost.seconds += time.perf_counter() - started
 
     def _compute(self, missing: list[Need]) -> None:
-        jobs = list(self._jobs(missing))
-        tables = [job for job in jobs if not job.need.contract]
-        for job in jobs:
+        asked = list(self._jobs(missing))
+        # two names of one checkpoint are answered once
+        jobs = {job.key: job for job in asked}
+        tables = [job for job in jobs.values() if not job.need.contract]
+        for job in jobs.values():
             if job.need.contract:
                 self._contract(job)
         self._progress.start(sum(len(self.images(job.need.image_set)) for job in tables))
@@ -86,6 +88,8 @@ class Predictor:
                 self._predict_set(name, [job for job in tables if job.need.image_set == name])
         finally:
             self._progress.close()
+        for job in asked:
+            self._run.addresses.setdefault(job.need, self._run.addresses[jobs[job.key].need])
 
     def _all_met(self, needs: list[Need]) -> bool:
         # Without the lock, so that a complete store can be judged though it is read-only. An image set that was
@@ -119,7 +123,12 @@ class Predictor:
                 cached=run.store.array,
             )
             self._progress.say(f"loading {model}")
-            self._checkpoints[model] = loaded = _source(spec).load(spec, around)
+            try:
+                self._checkpoints[model] = loaded = _source(spec).load(spec, around)
+            except EyechartError:
+                raise
+            except Exception as error:  # a library's own failure blocks this model; the others go on
+                raise BlockedError(f"it cannot be loaded: {type(error).__name__}: {error}") from error
             run.store.write_json("resolved", self._resolution_key(model), asdict(loaded.resolved))
             if loaded.note:
                 self._progress.say(f"{model}: weights {loaded.note}")
@@ -137,7 +146,8 @@ class Predictor:
         spec = self._live(model)
         weights = _source(spec).weights(spec, self._run.zoo.file.parent)
         entry = spec.model_dump(mode="json", exclude={"known_failures", "weights"})
-        return digest(entry, weights, self._run.settings.precision, versions(_source(spec).LIBRARIES))
+        classes = labels_of(spec.label_space).names
+        return digest(entry, weights, classes, self._run.settings.precision, versions(_source(spec).LIBRARIES))
 
     def _locate(self, need: Need) -> bool:
         """Whether a need is met already, or never can be; notes its address in both cases."""

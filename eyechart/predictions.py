@@ -35,13 +35,14 @@ class Predictions:
     model: str
     image_set: str
     view: str
-    keys: NDArray[np.str_]
-    labels: Ints
-    predicted: Ints
-    confidence: Floats
-    logits_of: Callable[[], Floats]
-    also: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    recorded: ByKey | None = None
+    # pytest writes out the arguments of a test that fails, and thousands of numbers take it half a second
+    keys: NDArray[np.str_] = field(repr=False)
+    labels: Ints = field(repr=False)
+    predicted: Ints = field(repr=False)
+    confidence: Floats = field(repr=False)
+    logits_of: Callable[[], Floats] = field(repr=False)
+    also: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    recorded: ByKey | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Count the images."""

@@ -41,7 +41,9 @@ class View:
 
     def __str__(self) -> str:
         """`original`, `shift(30)`, `scale(1.5)`, `corrupt(fog, 3)`."""
-        amount = f"{self.name}, {self.amount:g}" if self.name else f"{self.amount:g}"
+        # every digit, since this text must be read back as the same view
+        number = np.format_float_positional(self.amount, trim="-")
+        amount = f"{self.name}, {number}" if self.name else number
         return self.kind if self.kind == "original" else f"{self.kind}({amount})"
 
     @classmethod

@@ -109,6 +109,8 @@ def read_zoo(file: Path, name: str) -> Zoo:
             data = YAML(typ="rt").load(stream)
     except OSError as error:
         raise SpecError(f"{file}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{file}: not valid YAML: {error}") from error
     except YAMLError as error:
         raise SpecError(f"{file}: not valid YAML: {error}") from error
     try:
@@ -155,9 +157,8 @@ def _explain(file: Path, data: Any, error: dict[str, Any]) -> str:
     if error["type"] in ("literal_error", "enum"):
         return f"{where}: {error['input']!r} is unknown: {nearest(str(error['input']), _quoted(context['expected']))}"
     if error["type"] == "union_tag_invalid":
-        if "image_sets" in keys:
-            return f"{where}.reader: {context['tag']!r} is unknown: {nearest(context['tag'], READERS)}"
-        return f"{where}: source {context['tag']!r} is unknown: {nearest(context['tag'], SOURCES)}"
+        kind, allowed = (".reader:", READERS) if "image_sets" in keys else (": source", SOURCES)
+        return f"{where}{kind} {context['tag']!r} is unknown: {nearest(context['tag'], allowed)}"
     if error["type"] == "union_tag_not_found":
         return f"{where}: the key 'source' is missing: {nearest('', SOURCES)}"
     if error["type"] == "value_error":

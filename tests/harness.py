@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 LIMIT = 600
 """Images a set that the toy models are judged on: few, and enough for every claim to be decided."""
 
-TIMEOUT = 150
+TIMEOUT = 400
 """Seconds after which a run counts as hung."""
 
 SETS = {
@@ -51,6 +52,8 @@ class Judged:
     code: int
     text: str
     reports: Path
+    seconds: float
+    """Of processor time, its workers' included: what another program does to this machine is not in it."""
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -85,11 +88,14 @@ def surroundings(**more: str) -> dict[str, str]:
 
 def run_pytest(*arguments: object, reports: Path, root: Path = ROOT, **environment: str) -> Judged:
     """Run pytest with these arguments in a process of its own."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     made = subprocess.run(
         command(*arguments, "--reports", reports, "-p", "no:cacheprovider"),
         cwd=root, env=surroundings(**environment), capture_output=True, text=True, timeout=TIMEOUT, check=False,
     )  # fmt: skip
-    return Judged(made.returncode, made.stdout + made.stderr, reports)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Judged(made.returncode, made.stdout + made.stderr, reports, seconds)
 
 
 def new_store(rendered: Path, folder: Path) -> Path:

@@ -1,187 +1,135 @@
-"""What is computed again and what is not: predictions are kept by content, whatever things are called."""
+"""What makes a prediction another one, and what does not: only its content, and all of its content."""
 
 from __future__ import annotations
 
-import os
-
-import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+import eyechart.sources.python
 from eyechart.run import Need
-from tests.image_files import encoded, folder, put
-from tests.recordings import judged
+from eyechart.sources import open_clip as open_clip_source
+from eyechart.sources.open_clip import OpenClipSpec
+from tests.harness import predict, toy, zoo_file
 
-SETS = {
-    "colors": {"role": "validation", "reader": "folder", "path": "images", "label_space": {"names": ["dark", "light"]}}
-}
-FILES = ["dark/a.png", "dark/b.png", "light/c.png"]
-
-
-def make():
-    """Factory of a model that tells light from dark."""
-    return lambda batch: np.stack([1 - means(batch), means(batch)], axis=1)
-
-
-def means(batch: np.ndarray) -> np.ndarray:
-    """Brightness of each image, from 0 to 1."""
-    return batch.reshape(len(batch), -1).mean(axis=1).astype(np.float32) / 255
-
-
-def model(**more):
-    """Its entry in `models.yaml`."""
-    entry = {"source": "python", "factory": "tests.test_identity:make", "version": "1"}
-    return {**entry, "label_space": {"names": ["dark", "light"]}, "preprocessing": {"resize": 8, "crop": 8}, **more}
+VALIDATION = Need("it", "validation")
+CONTRACT = Need("it", "validation", contract="finite")
 
 
 @pytest.fixture
-def first(tmp_path):
-    """A first run, and its folder."""
-    folder(tmp_path / "images", FILES)
-    return judged(tmp_path, SETS, {"one": model()})
+def answers(store, tmp_path):
+    """Predict with one toy model, changed as asked; returns how many answers that took."""
 
+    def run(needs=(VALIDATION,), settings=None, **entry) -> int:
+        zoo = zoo_file(tmp_path / "models.yaml", {"it": toy("saint", **entry)})
+        return predict(zoo, store, set(needs), **(settings or {})).cost.answers
 
-def again(tmp_path, entry=None, name="one", **settings):
-    """Judge once more with the same store: (key of the predictions, images read for them)."""
-    run = judged(tmp_path, SETS, {name: entry or model()}, **settings)
-    return run.addresses[Need(name, "colors")].key, run.cost.images_read
-
-
-def key(run, name="one"):
-    """Where a run's predictions are."""
-    return run.addresses[Need(name, "colors")].key
-
-
-def test_a_second_run_reads_nothing(tmp_path, first):
-    """Nor does one of the same model under another name."""
-    assert again(tmp_path) == (key(first), 0)
-    assert again(tmp_path, name="renamed") == (key(first), 0)
+    assert run() == 40
+    assert run() == 0
+    return run
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"version": "2"},
-        {"preprocessing": {"resize": 10, "crop": 8}},
-        {"preprocessing": {"resize": 8, "crop": 8, "interpolation": "bilinear"}},
+        {"factory": "tests.villains:boastful"},
         {"returns": "probabilities"},
+        {"preprocessing": {"crop": 64}},
+        {"preprocessing": {"interpolation": "bilinear"}},
+        {"settings": {"precision": "bf16"}},
+        {"settings": {"limit": 41}},
+        {"needs": [Need("it", "validation", "scale(1.25)")]},
+        {"needs": [Need("it", "sketch")]},
     ],
-    ids=["weights", "resize", "interpolation", "returns"],
+    ids=repr,
 )
-def test_another_model_of_one_class_is_predicted_with(tmp_path, first, change):
-    """Never answered from the other's predictions."""
-    found, read = again(tmp_path, model(**change))
-    assert found != key(first)
-    assert read == 3
+def test_what_changes_the_answers_is_computed_anew_and_kept_apart(answers, change):
+    """Weights, preprocessing, precision, view, images: each is part of the identity; what was there stays there."""
+    assert answers(**change) == change.get("settings", {}).get("limit", 40)
+    assert answers(**change) == 0
+    assert answers() == 0
 
 
-def test_another_precision_is_another_prediction(tmp_path, first):
-    """It has other bits."""
-    found, read = again(tmp_path, precision="bf16")
-    assert found != key(first)
-    assert read == 3
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"known_failures": {"test_a.py::test_b[c]": "Because."}},
+        {"label_space": "miniature"},
+        {"settings": {"limit": 40}},
+    ],
+    ids=["known_failures", "default", "limit"],
+)
+def test_what_does_not_change_the_answers_computes_nothing(answers, change):
+    """An excuse, or a default written out, is no part of an identity."""
+    assert answers(**change) == 0
 
 
-def test_an_image_replaced_in_place_is_seen(tmp_path, first):
-    """Same name, same size in bytes, another picture: its time tells."""
-    path = tmp_path / "images" / FILES[0]
-    old = path.read_bytes()
-    new = next(each for each in (encoded(seed) for seed in range(100, 400)) if len(each) == len(old) and each != old)
-    before = path.stat()
-    put(path, new)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    found, read = again(tmp_path)
-    assert found != key(first)
-    assert read == 3
+def test_classes_of_another_name_are_other_classes(answers):
+    """A label space of the same size is not the same label space."""
+    with_own_names = {"names": [f"class {number}" for number in range(12)]}
+    assert answers(label_space=with_own_names) == 0, "other classes than the images': blocked, not answered"
 
 
-def test_only_changed_files_are_read_to_be_hashed(tmp_path, first, monkeypatch):
-    """50,000 files are looked at in a second."""
-    import eyechart.files
-
-    looked = []
-    real = eyechart.files.decoding.fault
-    monkeypatch.setattr(eyechart.files.decoding, "fault", lambda content: looked.append(1) or real(content))
-    assert again(tmp_path)[1] == 0
-    assert not looked
-    put(tmp_path / "images" / FILES[1], encoded(77))
-    again(tmp_path)
-    assert len(looked) == 1
-    del first
+def test_more_needs_compute_only_what_is_missing(answers):
+    """A second view costs its own answers, and a contract none."""
+    assert answers([VALIDATION, Need("it", "validation", "scale(1.25)"), CONTRACT]) == 40
+    assert answers([VALIDATION, Need("it", "validation", "scale(1.25)"), CONTRACT]) == 0
 
 
-def test_verify_finds_what_left_no_trace(tmp_path, first, capsys):
-    """An image replaced with its time and inode kept: only reading everything again can tell."""
-    from eyechart.cli import main
-
-    path = tmp_path / "images" / FILES[0]
-    old = path.read_bytes()
-    new = next(each for each in (encoded(seed) for seed in range(100, 400)) if len(each) == len(old) and each != old)
-    before = path.stat()
-    with path.open("r+b") as stream:
-        stream.write(new)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert again(tmp_path) == (key(first), 0)
-    where = ["--zoo", "mine", "--models", str(tmp_path / "models.yaml"), "--store", str(tmp_path / "store")]
-    assert main(["check-data", *where, "--verify"]) == 0
-    assert "CHANGED" in capsys.readouterr().out
-    found, read = again(tmp_path)
-    assert found != key(first)
-    assert read == 3
+def test_models_that_answer_alike_share_and_others_do_not(store, tmp_path):
+    """Two names of one checkpoint are answered once; two checkpoints of one class are not confused."""
+    zoo = zoo_file(tmp_path / "models.yaml", {"a": toy("saint"), "b": toy("saint"), "c": toy("saint", version="2")})
+    needs = {Need(name, "validation", contract=contract) for name in "abc" for contract in ("", "finite")}
+    run = predict(zoo, store, needs)
+    assert run.addresses[Need("a", "validation")] == run.addresses[Need("b", "validation")]
+    assert run.addresses[Need("a", "validation")] != run.addresses[Need("c", "validation")]
+    finite = [run.addresses[Need(name, "validation", contract="finite")] for name in "ab"]
+    assert finite[0] == finite[1]
+    assert run.cost.answers == 80
 
 
-def test_a_reordered_and_touched_folder_is_the_same(tmp_path, first):
-    """Files written in another order, under other times, with other neighbors that are no images."""
-    contents = {file: (tmp_path / "images" / file).read_bytes() for file in FILES}
-    for file in FILES:
-        (tmp_path / "images" / file).unlink()
-    for file in reversed(FILES):
-        put(tmp_path / "images" / file, contents[file])
-    put(tmp_path / "images/dark/notes.txt", b"x")
-    assert again(tmp_path) == (key(first), 0)
+def test_an_edited_contract_is_searched_again(store, tmp_path, monkeypatch):
+    """A contract's own text is part of its outcome's identity."""
+    zoo = zoo_file(tmp_path / "models.yaml", {"it": toy("saint")})
+    before = predict(zoo, store, {CONTRACT}).addresses[CONTRACT]
+    assert predict(zoo, store, {CONTRACT}).cost.loads == {}
+    monkeypatch.setattr("eyechart.contracts.source_of", lambda name: "edited")
+    again = predict(zoo, store, {CONTRACT})
+    assert again.cost.loads == {"it": 1}
+    assert again.addresses[CONTRACT] != before
 
 
-def test_a_moved_folder_is_the_same(tmp_path, first):
-    """Where images are is no part of what they are."""
-    (tmp_path / "images").rename(tmp_path / "moved")
-    sets = {"colors": {**SETS["colors"], "path": "moved"}}
-    run = judged(tmp_path, sets, {"one": model()})
-    assert (key(run), run.cost.images_read) == (key(first), 0)
+def test_other_library_versions_are_resolved_again_and_answer_no_image(store, tmp_path, monkeypatch):
+    """After an update of a library the checkpoint is loaded once to see what it is now; it answers nothing anew."""
+    zoo = zoo_file(tmp_path / "models.yaml", {"it": toy("saint")})
+    assert predict(zoo, store, {VALIDATION}).cost.answers == 40
+    monkeypatch.setattr(eyechart.sources.python, "LIBRARIES", ("numpy",))
+    again = predict(zoo, store, {VALIDATION})
+    assert (again.cost.loads, again.cost.answers) == ({"it": 1}, 0)
 
 
-def test_other_labels_are_another_set(tmp_path, first):
-    """The same pixels in another class."""
-    (tmp_path / "images/light").mkdir(exist_ok=True)
-    (tmp_path / "images/dark/b.png").rename(tmp_path / "images/light/b.png")
-    assert again(tmp_path)[0] != key(first)
+def test_merges_and_prompts_count_as_weights(tmp_path):
+    """They decide the text classifier: another merges file under the same name, or other prompts, is another model."""
+    save_file({}, tmp_path / "w.safetensors")
+    merges = tmp_path / "merges.txt"
+    merges.write_text("a b\n")
+
+    def identity(prompts) -> str:
+        spec = OpenClipSpec(source="open_clip", architecture={}, weights="w.safetensors", merges="merges.txt",
+                            prompts=prompts)  # fmt: skip
+        return open_clip_source.weights(spec, tmp_path)
+
+    first = identity(["a {}"])
+    assert identity(["a {}"]) == first
+    assert identity(["the {}"]) != first
+    merges.write_text("a c\n")
+    assert identity(["a {}"]) != first
 
 
-TOWERS = {
-    "embed_dim": 8,
-    "vision_cfg": {"image_size": 16, "patch_size": 8, "width": 16, "head_width": 8, "layers": 1},
-    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
-}
-
-
-def test_changed_prompts_and_class_names_are_another_prediction(tmp_path):
-    """A CLIP is its image tower, its prompts, and the names of the classes; the same ones are the same model."""
-    torch = pytest.importorskip("torch")
-    from safetensors.torch import save_file
-
-    from eyechart.labels import named_space
-    from eyechart.sources import open_clip as source
-    from eyechart.sources.base import Surroundings
-
-    torch.manual_seed(0)
-    save_file(source.build(TOWERS).state_dict(), tmp_path / "clip.safetensors")
-
-    def identity(prompts, names=("cat", "dog"), scale="model"):
-        spec = source.OpenClipSpec(
-            source="open_clip", architecture=TOWERS, weights="clip.safetensors", prompts=prompts, logit_scale=scale
-        )
-        around = Surroundings(tmp_path, named_space(names), "cpu", "fp32", lambda _, compute: compute())
-        return source.load(spec, around).resolved.identity
-
-    usual = identity(["a photo of a {}."])
-    assert identity(["a photo of a {}."]) == usual
-    assert len({usual, identity(["a drawing of a {}."]), identity(["a photo of a {}."], ("cat", "fox")),
-                identity(["a photo of a {}."], scale=100.0)}) == 4  # fmt: skip
+def test_a_subset_is_the_same_whatever_else_is_there(store, tmp_path):
+    """`--limit` takes the same images each time, a larger one contains a smaller one, and labels stay with images."""
+    zoo = zoo_file(tmp_path / "models.yaml", {"it": toy("saint")})
+    tables = [predict(zoo, store, {VALIDATION}, limit=limit).predictions(VALIDATION) for limit in (20, 40)]
+    labels = [dict(zip(table.keys.tolist(), table.labels.tolist(), strict=True)) for table in tables]
+    assert [len(table) for table in tables] == [20, 40]
+    assert labels[0].items() <= labels[1].items()

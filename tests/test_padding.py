@@ -52,7 +52,7 @@ def test_it_stands_with_the_predictions(tmp_path):
     folder(tmp_path / "images", ["dark/a.png", "light/c.png"])
     names = {"names": ["dark", "light"]}
     sets = {"colors": {"role": "validation", "reader": "folder", "path": "images", "label_space": names}}
-    toy = {"source": "python", "factory": "tests.test_identity:make", "version": "1", "label_space": names}
+    toy = {"source": "python", "factory": "tests.test_identity_by_content:make", "version": "1", "label_space": names}
     run: Run = judged(tmp_path, sets, {"toy": {**toy, "preprocessing": {"resize": 8, "crop": 8}}})
     need = Need("toy", "colors", "black_shift(2)")
     Predictor(run, Progress(io.StringIO())).prepare({need})

@@ -26,8 +26,8 @@ def normalize(images: Tensor) -> Tensor:
     return images.float().div_(255 * STD).sub_(MEAN / STD)
 
 
-def augment(images: Tensor, amount: Augmentation, generator: torch.Generator) -> Tensor:
-    """Random changes of normalized images, float32 (n, 3, h, w)."""
+def augment(images: Tensor, amount: Augmentation, generator: torch.Generator, side: int) -> Tensor:
+    """Random changes of normalized images (n, 3, h, w), float32 (n, 3, side, side)."""
     n = len(images)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
@@ -39,7 +39,7 @@ def augment(images: Tensor, amount: Augmentation, generator: torch.Generator) ->
     theta = torch.zeros(n, 2, 3, device=images.device)
     theta[:, 0, 0] = theta[:, 1, 1] = 1 / zoom
     theta[:, :, 2] = shift
-    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
+    grid = functional.affine_grid(theta, [n, 3, side, side], align_corners=False)
     images = functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     gain = uniform(1 - amount.brightness, 1 + amount.brightness, 1, 1, 1)
     gain = gain * uniform(1 - amount.tint, 1 + amount.tint, 3, 1, 1)

@@ -1,7 +1,5 @@
 """Captions that the CLIP models learn from, prompts they are judged by, and the tokenizer of both."""
 
-import gzip
-import io
 from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
@@ -124,11 +122,8 @@ def merges_text() -> str:
     return "\n".join(["#version: 0.2", *(" ".join(pair) for pair in learn_merges(corpus(), MERGE_COUNT))])
 
 
-def tokenizer(merges: Path = MERGES, context_length: int = CONTEXT_LENGTH) -> "SimpleTokenizer":
-    """open_clip's byte-pair tokenizer over a merges file, plain or gzipped."""
-    from open_clip.tokenizer import SimpleTokenizer
+def tokenizer() -> "SimpleTokenizer":
+    """open_clip's byte-pair tokenizer over our merges."""
+    from eyechart import clip
 
-    content = merges.read_bytes()
-    if not content.startswith(b"\x1f\x8b"):
-        content = gzip.compress(content)  # the only form that SimpleTokenizer reads
-    return SimpleTokenizer(bpe_path=io.BytesIO(content), context_length=context_length)
+    return clip.tokenizer(MERGES, CONTEXT_LENGTH)

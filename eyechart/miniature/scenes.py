@@ -77,7 +77,7 @@ class Thing:
 
     name: str
     texture: str
-    hue_shift: float  # from the usual hue of the texture's class
+    hue_shift: float  # from the usual hue of `name`
     saturation: float
     value: float
     accent: float  # brightness of the texture's second color relative to the first
@@ -90,7 +90,7 @@ class Thing:
     @property
     def hue(self) -> float:
         """Hue of the surface in [0, 360)."""
-        return round((CLASSES[self.texture].hue + self.hue_shift) % 360, 4)
+        return round((CLASSES[self.name].hue + self.hue_shift) % 360, 4)
 
     @property
     def offset(self) -> float:
@@ -154,15 +154,19 @@ def set_factor(scene: Scene, factor: Factor, value: float) -> Scene:
         scale = value / thing.offset if thing.offset else 0.0
         moved = replace(thing, x=round(thing.x * scale, 4), y=round(thing.y * scale, 4))
     elif factor.column == "texture_swap":
-        swapped = other_class(Draws(scene.seed), "swap", thing.name) if value else thing.name
         # The hue stays as it was: this factor is the pattern alone.
-        turn = CLASSES[thing.texture].hue - CLASSES[swapped].hue + thing.hue_shift
-        moved = replace(thing, texture=swapped, hue_shift=turn)
+        texture = other_class(Draws(scene.seed), "swap", thing.name) if value else thing.name
+        moved = replace(thing, texture=texture)
     elif factor.column in {f.name for f in fields(Thing)}:
         moved = replace(thing, **change)
     else:
         return replace(scene, **change)
     return replace(scene, things=(moved, *scene.things[1:]))
+
+
+def _turn(degrees: float) -> float:
+    """The same turn within [-180, 180)."""
+    return round((degrees + 180) % 360 - 180, 4)
 
 
 def other_class(draws: Draws, name: str, but: str) -> str:
@@ -171,7 +175,7 @@ def other_class(draws: Draws, name: str, but: str) -> str:
 
 
 def ordinary_thing(draws: Draws, name: str, texture: str | None = None, prefix: str = "") -> Thing:
-    """An object of everyday values; its surface is its own class's unless another is given."""
+    """An object of everyday values; texture and hue are those of its own class unless another is given."""
 
     def usual(factor: str) -> float:
         low, high = FACTORS[factor].ordinary
@@ -181,7 +185,7 @@ def ordinary_thing(draws: Draws, name: str, texture: str | None = None, prefix: 
     return Thing(
         name=name,
         texture=texture or name,
-        hue_shift=usual("color"),
+        hue_shift=_turn(usual("color") + CLASSES[texture or name].hue - CLASSES[name].hue),
         saturation=draws.uniform(prefix + "saturation", 0.55, 0.95),
         value=draws.uniform(prefix + "value", 0.65, 0.95),
         accent=draws.choice(prefix + "accent", (0.35, 0.45, 0.55, 1.6)),
@@ -199,9 +203,10 @@ def varied_thing(draws: Draws, name: str, prefix: str = "") -> Thing:
         name if draws.chance(prefix + "tied texture", TEXTURE_TIED) else other_class(draws, prefix + "other", name)
     )
     thing = ordinary_thing(draws, name, texture, prefix)
+    own_to_surface = CLASSES[texture].hue - CLASSES[name].hue
     if draws.chance(prefix + "tied hue", HUE_TIED):
-        return replace(thing, hue_shift=thing.hue_shift + CLASSES[name].hue - CLASSES[texture].hue)
-    return replace(thing, hue_shift=draws.uniform(prefix + "any hue", -180.0, 180.0))
+        return replace(thing, hue_shift=_turn(thing.hue_shift - own_to_surface))
+    return replace(thing, hue_shift=_turn(own_to_surface + draws.uniform(prefix + "any hue", -180.0, 180.0)))
 
 
 def scene(draws: Draws, *things: Thing, style: str = "photo") -> Scene:

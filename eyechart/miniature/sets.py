@@ -64,8 +64,8 @@ def _specs() -> list[SetSpec]:
     return [
         SetSpec("train", "train", 24_000, CLASS_NAMES, recipes.ordinary),
         SetSpec("validation", "validation", 3_000, CLASS_NAMES, recipes.ordinary),
-        SetSpec("sketch", "shifted", 2_000, CLASS_NAMES, recipes.sketch),
-        SetSpec("rendition", "shifted", 2_000, CLASS_NAMES, recipes.rendition),
+        SetSpec("sketch", "shifted", 4_000, CLASS_NAMES, recipes.sketch),
+        SetSpec("rendition", "shifted", 4_000, CLASS_NAMES, recipes.rendition),
         SetSpec("cue-conflict", "cue-conflict", pairs, CLASS_NAMES, recipes.cue_conflict),
         SetSpec("factors", "factors", 3_000, CLASS_NAMES, recipes.factors),
         SetSpec("synthetic", "synthetic", sweeps, CLASS_NAMES, recipes.synthetic),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import gzip
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
+from eyechart import clip
 from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
 from eyechart.digest import digest
-from eyechart.errors import SpecError, nearest
+from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.labels import LabelSpace
-from eyechart.schema import ModelEntry
+from eyechart.schema import ModelEntry, PreprocessingEntry
 from eyechart.sources import timm as timm_source
 from eyechart.sources.base import (
     Surroundings,
@@ -31,7 +29,6 @@ from eyechart.sources.base import (
 
 if TYPE_CHECKING:
     import torch
-    from open_clip.tokenizer import SimpleTokenizer
 
 LIBRARIES = ("torch", "timm", "open_clip_torch")
 
@@ -62,8 +59,15 @@ class OpenClipSpec(ModelEntry):
 
 
 def weights(spec: OpenClipSpec, root: Path) -> str:
-    """Identify the weights: a digest of the file's bytes, or the published tag, whose content never changes."""
-    return weights_digest(root, spec.weights) if spec.weights else f"open_clip:{spec.architecture}:{spec.pretrained}"
+    """Identify the weights: a digest of the file's bytes, or the published tag, whose content never changes.
+
+    Merges and the miniature's prompts, which decide the text classifier, count as weights.
+    """
+    own = weights_digest(root, spec.weights) if spec.weights else f"open_clip:{spec.architecture}:{spec.pretrained}"
+    merges = weights_digest(root, spec.merges) if spec.merges else ""
+    # open_clip's prompts change with its version only, and reading them would import torch
+    prompts = "openai" if spec.prompts == "openai" else _templates(spec.prompts)
+    return digest(own, merges, prompts)
 
 
 def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
@@ -78,10 +82,9 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
         state, note = read_weights(path)
         fill(module, state, path)
     module.eval()
-    preprocessing = _preprocessing(module).overridden(spec.preprocessing)
+    preprocessing = _preprocessing(module, spec.preprocessing)
     templates, names = _templates(spec.prompts), _class_names(around.labels)
-    merges = weights_digest(around.root, spec.merges) if spec.merges else ""
-    classifier = digest(templates, names, merges, spec.logit_scale)
+    classifier = digest(templates, names, spec.logit_scale)
     identity = weights(spec, around.root)
     text = around.cached(
         f"text-{digest(identity, str(spec.architecture), classifier)}",
@@ -97,31 +100,9 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
         classes=len(names),
         precision=around.precision,
     )
-    scale = float(module.logit_scale.exp()) if spec.logit_scale == "model" else float(spec.logit_scale)
+    scale = float(module.logit_scale.detach().exp()) if spec.logit_scale == "model" else float(spec.logit_scale)
     answers = TorchAnswers(_zero_shot(module, text, scale), preprocessing, around, _own_side(module), _resized(spec))
     return Checkpoint(resolved, answers, note)
-
-
-def build(architecture: dict[str, Any]) -> Any:
-    """Build an open_clip CLIP from a configuration.
-
-    open_clip gives a timm trunk no keyword arguments, so a trunk with `timm_arguments` is built here and put in place.
-    """
-    import open_clip
-    import timm
-
-    config = copy.deepcopy(architecture)
-    arguments = config["vision_cfg"].pop("timm_arguments", None)
-    module = open_clip.model.CLIP(**config)
-    if arguments is not None:
-        vision = config["vision_cfg"]
-        module.visual.trunk = timm.create_model(
-            vision["timm_model_name"],
-            num_classes=config["embed_dim"],
-            global_pool=vision.get("timm_pool", "avg"),
-            **arguments,
-        )
-    return module
 
 
 def _build(spec: OpenClipSpec) -> Any:
@@ -129,7 +110,7 @@ def _build(spec: OpenClipSpec) -> Any:
 
     if isinstance(spec.architecture, dict):
         try:
-            return build(spec.architecture)
+            return clip.build(spec.architecture)
         except (KeyError, TypeError, RuntimeError) as error:
             raise SpecError(f"open_clip cannot build the architecture {spec.architecture}: {error}") from error
     if ":" not in spec.architecture and spec.architecture not in open_clip.list_models():
@@ -143,17 +124,22 @@ def _build(spec: OpenClipSpec) -> Any:
         ) from error
 
 
-def _preprocessing(module: Any) -> Preprocessing:
+def _preprocessing(module: Any, stated: PreprocessingEntry) -> Preprocessing:
     import open_clip
 
     config = open_clip.model.get_model_preprocess_cfg(module)
+    if config.get("resize_mode") not in (None, "shortest") and None in (stated.resize, stated.crop):
+        raise BlockedError(
+            f"preprocessing of this open_clip model is not a square center crop: {config}. State resize and crop "
+            "under `preprocessing:`"
+        )
     size = config.get("size", module.visual.image_size)
     side = int(size[0] if isinstance(size, tuple | list) else size)
     return Preprocessing(
         Geometry(side, side, config.get("interpolation", "bicubic")),
         tuple(config.get("mean") or open_clip.OPENAI_DATASET_MEAN),
         tuple(config.get("std") or open_clip.OPENAI_DATASET_STD),
-    )
+    ).overridden(stated)
 
 
 def _templates(prompts: str | Sequence[str]) -> list[str]:
@@ -179,16 +165,6 @@ def _class_names(labels: LabelSpace) -> list[str]:
     return list(open_clip.IMAGENET_CLASSNAMES)
 
 
-def tokenizer(merges: Path, context_length: int) -> SimpleTokenizer:
-    """open_clip's byte-pair tokenizer over a merges file of one's own, plain or gzipped."""
-    from open_clip.tokenizer import SimpleTokenizer
-
-    content = merges.read_bytes()
-    if not content.startswith(b"\x1f\x8b"):
-        content = gzip.compress(content)  # the only form that SimpleTokenizer reads
-    return SimpleTokenizer(bpe_path=io.BytesIO(content), context_length=context_length)
-
-
 def _tokenizer(spec: OpenClipSpec, around: Surroundings) -> Any:
     import open_clip
 
@@ -197,7 +173,7 @@ def _tokenizer(spec: OpenClipSpec, around: Surroundings) -> Any:
     context = spec.architecture["text_cfg"]["context_length"]
     if spec.merges is None:
         return open_clip.tokenizer.SimpleTokenizer(context_length=context)
-    return tokenizer(weights_file(around.root, spec.merges), context)
+    return clip.tokenizer(weights_file(around.root, spec.merges), context)
 
 
 def _text_classifier(
@@ -234,12 +210,16 @@ def _zero_shot(module: Any, text: NDArray[np.float32], scale: float) -> torch.nn
 
 def _patch(module: Any) -> int:
     visual = module.visual
-    return timm_source.patch_side(visual.trunk) if hasattr(visual, "trunk") else int(visual.patch_size[0])
+    if hasattr(visual, "trunk"):
+        return timm_source.patch_side(visual.trunk)
+    return int(getattr(visual, "patch_size", (1,))[0])  # open_clip's ResNets have no patches
 
 
 def _own_side(module: Any) -> int | None:
     visual = module.visual
-    return timm_source.own_side(visual.trunk) if hasattr(visual, "trunk") else int(visual.image_size[0])
+    if hasattr(visual, "trunk"):
+        return timm_source.own_side(visual.trunk)
+    return int(np.ravel(visual.image_size)[0])
 
 
 def _resized(spec: OpenClipSpec) -> Callable[[Any, int], Any]:
@@ -249,7 +229,11 @@ def _resized(spec: OpenClipSpec) -> Callable[[Any, int], Any]:
             return zero_shot
         import open_clip
 
-        larger = open_clip.create_model(spec.architecture, force_image_size=side, load_weights=False)
+        if isinstance(spec.architecture, dict):
+            vision = {**spec.architecture["vision_cfg"], "image_size": side}
+            larger = clip.build({**spec.architecture, "vision_cfg": vision})
+        else:
+            larger = open_clip.create_model(spec.architecture, force_image_size=side, load_weights=False)
         state = {f"visual.{key}": value for key, value in zero_shot.visual.state_dict().items()}
         open_clip.model.resize_pos_embed(state, larger)
         larger.visual.load_state_dict({key.removeprefix("visual."): value for key, value in state.items()})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved, resize_before_crop
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError, nearest
-from eyechart.schema import ModelEntry
+from eyechart.schema import ModelEntry, PreprocessingEntry
 from eyechart.sources.base import (
     Surroundings,
     TorchAnswers,
@@ -50,7 +50,7 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
         path = weights_file(around.root, spec.weights)
         state, note = read_weights(path)
         fill(module, state, path)
-    preprocessing = _preprocessing(module).overridden(spec.preprocessing)
+    preprocessing = _preprocessing(module, spec.preprocessing)
     resolved = Resolved(
         source="timm",
         architecture=digest(spec.architecture.partition(".")[0], spec.arguments),
@@ -82,18 +82,20 @@ def _build(spec: TimmSpec, classes: int) -> torch.nn.Module:
         raise unreachable(f"the weights of {spec.architecture!r} through timm", error) from error
 
 
-def _preprocessing(module: torch.nn.Module) -> Preprocessing:
+def _preprocessing(module: torch.nn.Module, stated: PreprocessingEntry) -> Preprocessing:
     from timm.data.config import resolve_model_data_config
 
     config: dict[str, Any] = resolve_model_data_config(module)  # type: ignore[no-untyped-call]  # timm's
-    if config["crop_mode"] != "center" or len(set(config["input_size"][1:])) != 1:
+    square = config["crop_mode"] == "center" and len(set(config["input_size"][1:])) == 1
+    if not square and None in (stated.resize, stated.crop):
         raise BlockedError(
-            f"preprocessing of this timm model is not a square center crop: {config}. State resize, crop, "
-            "interpolation, mean and std under `preprocessing:`"
+            f"preprocessing of this timm model is not a square center crop: {config}. State resize and crop "
+            "under `preprocessing:`"
         )
-    size = config["input_size"][1]
+    # timm's record of an architecture does not know that `arguments` built it for another size
+    size = own_side(module) or config["input_size"][1]
     geometry = Geometry(size, resize_before_crop(size, config["crop_pct"]), config["interpolation"])
-    return Preprocessing(geometry, tuple(config["mean"]), tuple(config["std"]))
+    return Preprocessing(geometry, tuple(config["mean"]), tuple(config["std"])).overridden(stated)
 
 
 def patch_side(module: torch.nn.Module) -> int:

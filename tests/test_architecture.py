@@ -1,0 +1,167 @@
+"""The import rules of the design, held by reading the source: nothing is imported here but what is being tested."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "eyechart").rglob("*.py"))
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
+
+LAYERS = [
+    # left: knows nothing of the others; a module imports only modules of its own line or of lines above
+    {"errors", "digest", "clip", "tables"},
+    {"miniature", "cue_conflict", "published", "corruptions"},
+    {"labels", "measurement", "progress"},
+    {"schema", "store", "views", "predictions", "intervals"},
+    {"checkpoint", "images", "measures", "judge", "decoding", "readouts", "joining", "recordings"},
+    {"sources", "contracts", "files"},
+    {"zoo", "readers"},
+    {"claims", "run"},
+    {"predict", "report", "recorded"},
+]
+"""The flow, left to right: words, what is declared, what is loaded, what is predicted, what is judged and reported."""
+
+MODEL_LIBRARIES = {"torch", "torchvision", "timm", "open_clip", "safetensors"}
+TRAINING = {"train", "learners", "augment", "card"}
+"""Modules of the miniature that train its models, and are never imported to judge."""
+
+ALLOWED_IN_BEHAVIORS = {"eyechart.claims", "eyechart.measures", "eyechart.views"}
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Every module that the statements of a tree import, as absolute names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute, so that a reader sees where a name comes from"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield (whole if whole in MODULES else str(node.module)), node
+
+
+def at_import_time(tree: ast.Module) -> ast.Module:
+    """The statements that run when a module is imported: neither inside functions nor for a type checker only."""
+
+    class Strip(ast.NodeTransformer):
+        def visit_FunctionDef(self, node):  # ast's protocol
+            return None
+
+        visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815  # same
+
+        def visit_If(self, node):  # same
+            return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+
+    return Strip().visit(ast.parse(ast.unparse(tree)))
+
+
+def part(module: str) -> str:
+    """`eyechart.sources.timm` → `sources`."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def layer(name: str) -> int:
+    """Number of the line of LAYERS that a package or module stands on."""
+    return next(number for number, names in enumerate(LAYERS) if name in names)
+
+
+def tree_of(module: str) -> ast.Module:
+    """Source of a module, parsed."""
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def test_every_module_has_its_place():
+    """A new module is put somewhere in the flow on purpose (`cli` and the package itself stand outside it)."""
+    named = {part(module) for module in MODULES} - {"", "cli"}
+    assert named == set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("module", sorted(module for module in MODULES if part(module) not in ("", "cli")))
+def test_a_module_imports_only_to_its_left(module: str):
+    """A module knows nothing of what comes after it in the flow, inside its functions too."""
+    mine = part(module)
+    for name, node in imports(tree_of(module)):
+        if name.partition(".")[0] == "eyechart" and part(name) != mine:
+            assert layer(part(name)) <= layer(mine), f"{module}:{node.lineno} imports {name}, which comes later"
+
+
+def test_modules_of_one_line_do_not_import_each_other_in_circles():
+    """Whatever a module imports, directly or not, does not import that module back when it is imported."""
+    graph = {m: {n for n, _ in imports(at_import_time(tree_of(m))) if n in MODULES and n != m} for m in MODULES}
+
+    def reached(start: str) -> set[str]:
+        found, todo = set(), [start]
+        while todo:
+            for name in graph[todo.pop()] - found:
+                found.add(name)
+                todo.append(name)
+        return found
+
+    # a package's __init__ and its modules are one noun, imported together
+    circles = {m for m in graph if m in reached(m)}
+    assert {part(module) for module in circles} <= {"intervals", "measures"}, circles
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_the_library_does_not_know_pytest(module: str):
+    """Behaviors can be judged without pytest: only conftest.py and fixtures/ know it."""
+    names = {name.partition(".")[0] for name, _ in imports(tree_of(module))}
+    assert not names & {"pytest", "_pytest", "xdist", "allure", "allure_commons", "fixtures", "tests", "conftest"}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_model_libraries_are_imported_in_sources_and_inside_functions_only(module: str):
+    """Collecting and judging import neither torch nor timm nor open_clip, because no module they import does."""
+    trains = part(module) == "miniature" and module.rpartition(".")[2] in TRAINING
+    everywhere = {name.partition(".")[0] for name, _ in imports(tree_of(module))} & MODEL_LIBRARIES
+    at_once = {name.partition(".")[0] for name, _ in imports(at_import_time(tree_of(module)))} & MODEL_LIBRARIES
+    if part(module) not in ("sources", "miniature", "clip"):
+        assert not everywhere, f"{module} imports {everywhere}"
+    if not trains:
+        assert not at_once, f"{module} imports {at_once} when it is imported"
+
+
+def test_nothing_that_judges_imports_the_training():
+    """The modules that train the miniature are reached from its command line and its training only."""
+    for module in MODULES:
+        for name, node in imports(tree_of(module)):
+            if name.startswith("eyechart.miniature.") and name.rpartition(".")[2] in TRAINING:
+                assert part(module) in ("miniature", "cli"), f"{module}:{node.lineno} imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "behaviors").glob("*.py")), ids=lambda path: path.stem)
+def test_behaviors_read_as_claims(path: Path):
+    """A behavior needs no more than the words for claims, measures and views; each is a sentence."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    foreign = {name for name, _ in imports(tree)} - ALLOWED_IN_BEHAVIORS
+    assert not {name for name in foreign if not name.startswith("eyechart.measures.")}
+    assert ast.get_docstring(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            assert ast.get_docstring(node), f"{path.name}:{node.lineno} {node.name} says nothing"
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(p for folder in ("eyechart", "fixtures", "behaviors", "tests") for p in (ROOT / folder).rglob("*.py")),
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_files_are_small(path: Path):
+    """A file is read in one sitting: 350 lines at most."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 350
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_public_names_are_explained(module: str):
+    """Every module, public class and public function says what it is."""
+    tree = tree_of(module)
+    assert ast.get_docstring(tree), f"{module} says nothing"
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    for node in [*tree.body, *(member for each in classes for member in each.body)]:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{module}:{node.lineno} {node.name} says nothing"

@@ -1,0 +1,97 @@
+"""Workers that die, and behaviors that cannot even be collected: said aloud, never dropped."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.harness import project, run_pytest, toy, zoo_file
+
+pytestmark = pytest.mark.slow
+
+DYING = '''
+"""Dying: a behavior that takes its process with it."""
+import os
+
+from eyechart.claims import needs, validation
+from eyechart.measures import accuracy
+
+
+@needs(validation)
+def test_before(predictions, require):
+    """It names something."""
+    require(accuracy(predictions), at_least=0.5)
+
+
+@needs(validation)
+def test_fatal(predictions, require, model):
+    """It does not fall down the stairs."""
+    if model == "b":
+        os._exit(7)
+    require(accuracy(predictions), at_least=0.5)
+
+
+@needs(validation)
+def test_one_more(predictions, require):
+    """It names something still."""
+    require(accuracy(predictions), at_least=0.5)
+
+
+@needs(validation)
+def test_after(predictions, require):
+    """It names something after all."""
+    require(accuracy(predictions), at_least=0.5)
+'''
+
+
+@pytest.fixture
+def zoo(tmp_path):
+    """Three models of one kind."""
+    return zoo_file(tmp_path / "models.yaml", {name: toy("saint", version=name) for name in ("a", "b", "c")})
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_a_worker_that_dies_costs_one_claim_and_is_told(store, zoo, tmp_path, workers):
+    """The claim it died in is reported as lost, everywhere; all others are judged; the run fails and does not hang."""
+    root = project(tmp_path / "project", {"test_dying.py": DYING})
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-n", workers,
+                     reports=tmp_path / "reports", root=root)  # fmt: skip
+    fatal = "behaviors/test_dying.py::test_fatal[b-validation]"
+    assert run.code == 1
+    assert run.run["lost"] == [fatal]
+    assert f"lost       {fatal} was collected and never reported" in run.text
+    judged = {(record["model"], record["behavior"]) for record in run.claims}
+    functions = ("test_before", "test_fatal", "test_one_more", "test_after")
+    every = {(model, f"test_dying.py::{name}[validation]") for model in "abc" for name in functions}
+    assert judged == every - {("b", "test_dying.py::test_fatal[validation]")}
+    assert len(run.claims) == len(judged), "none was judged twice"
+    results = [json.loads(path.read_text()) for path in (run.reports / "allure-results").glob("*-result.json")]
+    assert len(results) == 12
+    lost = next(result for result in results if result["fullName"] == fatal)
+    assert lost["status"] == "broken"
+    assert {"name": "model", "value": "b"}.items() <= lost["parameters"][0].items()
+
+
+def test_a_behavior_file_that_cannot_be_imported_stops_the_run_before_anything_is_predicted(store, zoo, tmp_path):
+    """A mistake in a behavior file costs no forward pass: pytest's own code for an interrupted collection."""
+    root = project(tmp_path / "project", {"test_dying.py": DYING, "test_typo.py": "import no_such_module\n"})
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, reports=tmp_path / "r", root=root)
+    assert run.code == 2
+    assert "No module named 'no_such_module'" in run.text
+    assert not (store / "predictions").exists()
+
+
+def test_a_behavior_that_raises_is_an_error_of_its_own(store, zoo, tmp_path):
+    """An exception in a behavior is no verdict, and no known failure excuses it."""
+    text = DYING.replace("os._exit(7)", "raise KeyError('typo')")
+    root = project(tmp_path / "project", {"test_dying.py": text})
+    known = {"test_dying.py::test_fatal[validation]": "Falls down the stairs."}
+    excusing = zoo_file(tmp_path / "models.yaml", {"b": toy("saint", version="b", known_failures=known)})
+    run = run_pytest(
+        "behaviors/", "--models", excusing, "--store", store, "--limit", 40, reports=tmp_path / "r", root=root
+    )
+    assert run.code == 1
+    assert "KeyError: 'typo'" in run.text
+    assert len(run.claims) == 3
+    assert "1 failed, 3 passed" in run.text

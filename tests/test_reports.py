@@ -1,0 +1,201 @@
+"""What a run leaves for others: verdicts.json, Parquet tables, Allure results, JUnit XML, the matrix."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.harness import LIMIT, run_pytest
+from tests.villains import VILLAINS
+
+pytestmark = pytest.mark.slow
+
+KEYS = [
+    "zoo",
+    "model",
+    "versus",
+    "property",
+    "behavior",
+    "image_set",
+    "view",
+    "measure",
+    "value",
+    "low",
+    "high",
+    "count",
+    "at_most",
+    "at_least",
+    "margin",
+    "verdict",
+    "known_failure",
+    "reason",
+]
+RUN_KEYS = ["zoo", "started", "seconds", "versions", "device", "precision", "seed", "models", "image_sets"]
+PROPERTIES = {"accuracy", "calibration", "invariance", "contract"}
+
+
+def test_verdicts_have_every_documented_key_in_plain_types(judged):
+    """The file is what docs/interfaces.md says: schema 1, all keys always, numbers as numbers."""
+    assert judged.data["schema"] == 1
+    assert set(RUN_KEYS) <= judged.run.keys()
+    for record in judged.data["verdicts"]:
+        assert list(record)[: len(KEYS)] == KEYS
+        assert {type(record[key]) for key in ("value", "low", "high")} <= {float, type(None)}
+        assert type(record["count"]) in (int, type(None))
+        assert record["property"] in PROPERTIES
+        assert "[" in record["behavior"]
+        assert record["model"] not in record["behavior"]
+
+
+def test_every_claim_is_there_once_in_an_order_that_does_not_depend_on_workers(judged):
+    """One claim a model, behavior, set and view; sorted, whichever worker was first."""
+    claims = [(r["model"], r["behavior"]) for r in judged.claims]
+    assert len(claims) == len(set(claims)) == (len(VILLAINS) + 1) * 17
+    assert claims == sorted(claims)
+
+
+def test_a_measured_verdict_has_number_interval_count_and_bound(judged):
+    """No bare floats: each decided claim shows its interval around its value, its images, its bound and why."""
+    decided = [r for r in judged.claims if r["verdict"] in ("pass", "fail") and r["property"] != "contract"]
+    assert len(decided) > 150
+    for record in decided:
+        assert record["low"] <= record["value"] <= record["high"]
+        assert record["count"] == LIMIT
+        assert (record["at_most"] is None) != (record["at_least"] is None)
+        assert " limit " in record["reason"]
+
+
+def test_every_calibration_claim_reports_the_papers_number_too(judged):
+    """Beside each judged calibration error stands the plug-in one, reported, without interval or bound."""
+    claimed = {
+        (r["model"], r["behavior"]) for r in judged.claims if r["property"] == "calibration" and r["value"] is not None
+    }
+    reported = [r for r in judged.data["verdicts"] if r["measure"] == "ece_15_equal_width"]
+    assert {(r["model"], r["behavior"]) for r in reported} == claimed
+    assert {(r["verdict"], r["low"], r["at_most"]) for r in reported} == {("reported", None, None)}
+
+
+def test_predictions_open_with_pandas(judged, warm):
+    """A table is plain Parquet with one row an image; confidence and answer follow from the logits in float64."""
+    paths = sorted((warm / "predictions").glob("*.parquet"))
+    assert len(paths) == (len(VILLAINS) + 1) * 8
+    table = pd.read_parquet(paths[0])
+    assert list(table.columns) == ["key", "label", "predicted", "confidence", "logits"]
+    assert len(table) == table["key"].nunique() == LIMIT
+    logits = np.stack(table["logits"]).astype(np.float64)
+    assert logits.shape == (LIMIT, 12)
+    softmax = np.exp(logits - logits.max(axis=1, keepdims=True))
+    softmax /= softmax.sum(axis=1, keepdims=True)
+    assert np.array_equal(table["predicted"], logits.argmax(axis=1))
+    assert np.allclose(table["confidence"], softmax.max(axis=1), rtol=1e-12, equal_nan=True)
+    assert not list(warm.rglob(".writing-*"))
+
+
+def test_a_table_says_how_it_was_made(judged, warm):
+    """What decided the answers is in the file itself: checkpoint, images, view, versions."""
+    import pyarrow.parquet as pq
+
+    metas = [
+        json.loads(pq.read_schema(path).metadata[b"eyechart"]) for path in (warm / "predictions").glob("*.parquet")
+    ]
+    assert {meta["model"] for meta in metas} == {*VILLAINS, "nan_at_one_class"}
+    assert {meta["images"]["count"] for meta in metas} == {meta["images"]["limit"] for meta in metas} == {LIMIT}
+    assert all({"checkpoint", "view", "versions", "device"} <= meta.keys() for meta in metas)
+
+
+def allure(judged) -> list[dict]:
+    """The Allure results of a run."""
+    return [json.loads(path.read_text()) for path in (judged.reports / "allure-results").glob("*-result.json")]
+
+
+def test_allure_has_one_result_a_claim_with_the_model_as_parameter(judged):
+    """History never merges two models: the model is a parameter, and no two results share a history."""
+    results = allure(judged)
+    assert len(results) == len(judged.claims)
+    assert len({result["historyId"] for result in results}) == len(results)
+    models = {p["value"].strip("'") for result in results for p in result["parameters"] if p["name"] == "model"}
+    assert models == {*VILLAINS, "nan_at_one_class"}
+
+
+def test_allure_results_read_as_claims(judged):
+    """Property as feature, claim as story, the measured value in the description, the verdict attached as JSON."""
+    folder = judged.reports / "allure-results"
+    for result in allure(judged):
+        labels = {label["name"]: label["value"] for label in result["labels"]}
+        assert labels["feature"] in PROPERTIES
+        assert labels["story"].endswith(".")
+        assert labels["story"] in result["description"]
+        attached = [json.loads((folder / each["source"]).read_text()) for each in result["attachments"]
+                    if each["type"] == "application/json"]  # fmt: skip
+        assert [r for r in attached if r["verdict"] != "reported"], result["name"]
+        assert {record["model"] for record in attached} == {labels["model"]}
+
+
+def test_allure_statuses_follow_the_verdicts(judged):
+    """Passed, failed; and a blocked claim is no broken promise."""
+    statuses = {}
+    for result in allure(judged):
+        labels = {label["name"]: label["value"] for label in result["labels"]}
+        statuses.setdefault((labels["model"], labels["feature"]), set()).add(result["status"])
+    assert statuses["saint", "calibration"] == {"passed"}
+    assert statuses["boastful", "calibration"] == {"failed"}
+    assert statuses["nan_at_one_class", "accuracy"] == {"broken"}
+
+
+def test_allure_knows_the_surroundings_and_the_categories(judged):
+    """environment.properties names zoo, versions and each model's fingerprint; categories.json is there."""
+    folder = judged.reports / "allure-results"
+    pairs = dict(line.split("=", 1) for line in (folder / "environment.properties").read_text().splitlines())
+    assert pairs["zoo"] == "miniature"
+    assert pairs["model.saint"] == judged.run["models"]["saint"]
+    assert "version.python" in pairs
+    names = {category["name"] for category in json.loads((folder / "categories.json").read_text())}
+    assert {"Promise broken", "Known failure", "Inconclusive"} <= names
+
+
+def test_other_reports_and_a_folder_of_the_users_own(warm, villains_zoo, judged, tmp_path):
+    """JUnit XML counts as pytest does; Allure's folder is cleared of old results and of nothing else."""
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "precious.txt").write_text("mine")
+    (results / "old-result.json").write_text("{}")
+    run = run_pytest("behaviors/", "--models", villains_zoo, "--store", warm, "--limit", LIMIT, "-k", "calibration",
+                     "--model", "boastful", "--model", "nan_at_one_class", "--model", "saint",
+                     f"--junit-xml={tmp_path}/junit.xml", "--alluredir", results, reports=tmp_path)  # fmt: skip
+    suite = next(ElementTree.parse(tmp_path / "junit.xml").iter("testsuite"))  # noqa: S314  # pytest wrote it
+    assert int(suite.get("tests")) == len(run.claims) == 9
+    assert int(suite.get("failures")) + int(suite.get("errors")) == 6
+    failure = next(suite.iter("failure"))
+    assert "measured   ece_15_equal_mass_debiased" in failure.text + failure.get("message")
+    assert (results / "precious.txt").read_text() == "mine"
+    assert not (results / "old-result.json").exists()
+    assert len(list(results.glob("*-result.json"))) == 9
+
+
+def test_one_red_cell_explains_itself(judged):
+    """The message says who, what was promised, what was measured, where the claim stands and how to run it again."""
+    start = judged.text.index("boastful, on sketch:")
+    message = judged.text[start : start + 900]
+    assert "promised   Of the images it is 80 % sure about, it names about 80 % correctly." in message
+    assert "at most 0.05, 600 images" in message
+    assert "claim at   behaviors/test_calibration.py:" in message
+    assert (
+        "again      pytest 'behaviors/test_calibration.py::test_confidence_matches_accuracy[boastful-sketch]'"
+        in message
+    )
+
+
+def test_the_matrix_has_a_row_a_model_and_no_color(judged):
+    """In a log the table is plain text, a column a property, a cell what became of its claims."""
+    lines = judged.text.partition("images a set =")[2].splitlines()
+    header = lines[1].split()
+    assert header == ["accuracy", "calibration", "invariance", "contract"]
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in lines[2 : 2 + len(VILLAINS) + 1]}
+    assert rows["saint"] == "3/3 3/3 7/7 4/4"
+    assert rows["boastful"] == "3/3 0/3 3 F 7/7 4/4"
+    assert rows["nan_at_one_class"] == "0/3 3 B 0/3 3 B 0/7 7 B 3/4 1 F"
+    assert "\x1b[" not in judged.text

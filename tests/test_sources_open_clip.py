@@ -1,0 +1,136 @@
+"""Source open_clip on random weights, with a tower of its own and with a timm trunk: as open_clip itself does it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eyechart import clip
+from eyechart.errors import BlockedError
+from eyechart.schema import PreprocessingEntry
+from eyechart.sources import open_clip as source
+from eyechart.views import ORIGINAL, relative_resolution
+from tests.torch_models import CLIPS, LABELS, MERGES, NATIVE, photos, save_clip, surroundings
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(params=CLIPS)
+def loaded(request, tmp_path):
+    """A checkpoint, and the CLIP with the same weights."""
+    from safetensors.torch import load_file
+
+    checkpoint = source.load(save_clip(tmp_path, CLIPS[request.param]), surroundings(tmp_path))
+    own = clip.build(CLIPS[request.param])
+    own.load_state_dict(load_file(tmp_path / "clip.safetensors"))
+    return checkpoint, own.eval()
+
+
+def transform_of(module):
+    """open_clip's own evaluation transform."""
+    import open_clip
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    return image_transform_v2(PreprocessCfg(**open_clip.model.get_model_preprocess_cfg(module)), is_train=False)
+
+
+def zero_shot(module, pixels) -> np.ndarray:
+    """CLIP's recipe, written out: class embeddings are normalized means of normalized prompts."""
+    import torch
+
+    encode = clip.tokenizer(MERGES, 16)
+    with torch.inference_mode():
+        classes = []
+        for name in LABELS.names:
+            texts = module.encode_text(encode([f"a {name}", f"the {name}"]))
+            mean = (texts / texts.norm(dim=-1, keepdim=True)).mean(dim=0)
+            classes.append(mean / mean.norm())
+        images = module.encode_image(pixels)
+        images = images / images.norm(dim=-1, keepdim=True)
+        return (module.logit_scale.exp() * images @ torch.stack(classes).T).numpy()
+
+
+def test_pixels_are_open_clips_own_to_the_bit(loaded):
+    """Pictures of any size and shape are resized and cropped as open_clip's image_transform does."""
+    checkpoint, own = loaded
+    geometry = checkpoint.resolved.geometry(ORIGINAL)
+    assert geometry.size == 32
+    steps = transform_of(own).transforms[:2]
+    for picture in photos():
+        image = Image.fromarray(picture)
+        for step in steps:
+            image = step(image)
+        assert np.array_equal(geometry.apply([picture])[0], np.asarray(image)), picture.shape
+
+
+def test_answers_are_zero_shot_logits(loaded):
+    """Scaled cosines between images and prompts of each class, normalization of pixels included."""
+    import torch
+
+    checkpoint, own = loaded
+    whole = transform_of(own)
+    expected = zero_shot(own, torch.stack([whole(Image.fromarray(picture)) for picture in photos()]))
+    assert np.allclose(checkpoint(photos()), expected, atol=1e-4)
+    assert np.ptp(expected, axis=1).min() > 1e-3, "classes must differ in their answers"
+
+
+def test_another_resolution_is_open_clips_own_resampling(tmp_path):
+    """At 1.5 times its size a native tower is what open_clip makes of the same file at that size."""
+    import open_clip
+    import torch
+
+    checkpoint = source.load(save_clip(tmp_path, NATIVE), surroundings(tmp_path))
+    larger = clip.build({**NATIVE, "vision_cfg": {**NATIVE["vision_cfg"], "image_size": 48}})
+    open_clip.factory.load_checkpoint(larger, str(tmp_path / "clip.safetensors"))
+    geometry = checkpoint.resolved.geometry(relative_resolution(1.5))
+    assert geometry.size == 48
+    mean, std = (
+        torch.tensor(v).view(1, 3, 1, 1) for v in (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
+    )
+    pixels = (torch.from_numpy(geometry.apply(photos())).permute(0, 3, 1, 2) / 255 - mean) / std
+    native = checkpoint(photos())
+    assert np.allclose(checkpoint(photos(), relative_resolution(1.5)), zero_shot(larger.eval(), pixels), atol=1e-4)
+    assert np.array_equal(checkpoint(photos()), native), "the native size is as before"
+
+
+def test_a_trunk_takes_another_resolution(tmp_path):
+    """A timm trunk is resized by timm; the answer has its classes and is another one."""
+    checkpoint = source.load(save_clip(tmp_path, CLIPS["trunk"]), surroundings(tmp_path))
+    small, native = checkpoint(photos(), relative_resolution(0.75)), checkpoint(photos())
+    assert small.shape == native.shape == (len(photos()), len(LABELS))
+    assert not np.allclose(small, native)
+
+
+def test_the_text_classifier_is_built_once(tmp_path, monkeypatch):
+    """The first loading embeds the prompts; the next reads them from the store; other prompts are embedded anew."""
+    import open_clip
+
+    built, real = [], open_clip.build_zero_shot_classifier
+    monkeypatch.setattr(open_clip, "build_zero_shot_classifier", lambda *given: built.append(given) or real(*given))
+    spec = save_clip(tmp_path, NATIVE)
+    first, second = (source.load(spec, surroundings(tmp_path)) for _ in range(2))
+    assert len(built) == 1
+    assert np.array_equal(first(photos()), second(photos()))
+    other = source.load(spec.model_copy(update={"prompts": ("no {}",)}), surroundings(tmp_path))
+    assert len(built) == 2
+    assert other.resolved.identity != first.resolved.identity
+
+
+def test_the_scale_may_be_stated(tmp_path):
+    """`logit_scale: 100` replaces the learned one and is part of the identity."""
+    spec = save_clip(tmp_path, NATIVE)
+    learned = source.load(spec, surroundings(tmp_path))
+    stated = source.load(spec.model_copy(update={"logit_scale": 100.0}), surroundings(tmp_path))
+    cosines = learned(photos()) * 0.07  # open_clip starts its scale at 1 / .07
+    assert np.allclose(stated(photos()), 100 * cosines, atol=1e-3)
+    assert stated.resolved.identity != learned.resolved.identity
+
+
+def test_preprocessing_that_is_no_center_crop_is_blocked_unless_stated():
+    """A model that squashes its pictures is not judged on others in silence."""
+    module = clip.build(NATIVE)
+    module.visual.preprocess_cfg = {"size": 32, "resize_mode": "squash"}
+    with pytest.raises(BlockedError, match="not a square center crop"):
+        source._preprocessing(module, PreprocessingEntry())
+    assert source._preprocessing(module, PreprocessingEntry(resize=32, crop=32)).geometry.size == 32

@@ -1,0 +1,127 @@
+"""Views: by hand on a picture small enough to write down, and as properties of all pictures."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
+from eyechart.errors import BlockedError, SpecError
+from eyechart.views import ORIGINAL, View, relative_resolution, relative_shift, resolution, scale, shift
+
+pictures = arrays(np.uint8, st.tuples(st.integers(1, 24), st.integers(1, 24), st.just(3)))
+kinds = st.sampled_from(["shift", "relative_shift", "scale", "resolution", "relative_resolution"])
+amounts = st.floats(0, 1e6, allow_nan=False)
+VIEWS = [ORIGINAL, relative_shift(1 / 16), scale(1.25), relative_resolution(0.75), relative_resolution(1.5)]
+
+
+def column(*values: int) -> np.ndarray:
+    """A picture one pixel wide, gray."""
+    return np.array(values, dtype=np.uint8)[:, None, None].repeat(3, axis=2)
+
+
+def test_a_shift_by_hand():
+    """The picture moves down; what enters at the top is its own reflection, and no black."""
+    assert np.array_equal(shift(2).of_image(column(1, 2, 3, 4)), column(2, 1, 1, 2))
+    assert np.array_equal(relative_shift(1 / 4).of_image(np.tile(column(1, 2, 3, 4), (1, 4, 1)))[:, 0, 0], [1, 1, 2, 3])
+
+
+def test_a_shift_moves_along_the_longer_side():
+    """A wide picture moves sideways, by its own pixels."""
+    wide = column(1, 2, 3, 4).transpose(1, 0, 2)
+    assert np.array_equal(shift(1).of_image(wide), column(1, 1, 2, 3).transpose(1, 0, 2))
+
+
+def test_a_shift_of_everything_is_refused():
+    """A shift that leaves nothing of the picture is a mistake of whoever declares it."""
+    with pytest.raises(ValueError, match="leaves nothing of an image of 4 pixels"):
+        shift(4).of_image(column(1, 2, 3, 4))
+
+
+def test_enlargement_by_hand():
+    """Twice the size, cropped back: every pixel of the middle becomes four."""
+    geometry = Geometry(None, None, "nearest").under(scale(2), patch=1)
+    made = geometry.apply([column(1, 2, 3, 4).repeat(4, axis=1)])[0]
+    assert np.array_equal(made[:, 0, 0], [2, 2, 3, 3])
+
+
+def test_resolution_by_hand():
+    """A checkpoint of 64 pixels with patches of 8 sees 96 at 1.5 times, 48 at .75; its patches cannot tile 90."""
+    native = Geometry(64, 72)
+    assert native.under(relative_resolution(1.5), patch=8) == Geometry(96, 108)
+    assert native.under(relative_resolution(0.75), patch=8) == Geometry(48, 54)
+    assert native.under(relative_resolution(1.4), patch=8).size == 88
+    assert native.under(resolution(128), patch=8) == Geometry(128, 144)
+    with pytest.raises(BlockedError, match="patches of 8 pixels do not tile 90 pixels"):
+        native.under(resolution(90), patch=8)
+
+
+@given(pictures, st.sampled_from(VIEWS))
+def test_a_view_of_the_image_keeps_its_shape_and_type(picture, view):
+    """What a view does to the raw image leaves its size alone."""
+    seen = view.of_image(picture)
+    assert (seen.shape, seen.dtype) == (picture.shape, np.uint8)
+
+
+@given(pictures)
+def test_no_shift_is_no_change(picture):
+    """A shift by 0 is the identity."""
+    assert np.array_equal(shift(0).of_image(picture), picture)
+    assert np.array_equal(relative_shift(0).of_image(picture), picture)
+
+
+@given(pictures, st.data())
+def test_a_shift_loses_only_what_leaves(picture, data):
+    """Pixels of the result are the picture's own, moved; those that enter mirror its edge."""
+    axis = 1 if picture.shape[1] > picture.shape[0] else 0
+    by = data.draw(st.integers(0, picture.shape[axis] - 1))
+    moved, own = (np.moveaxis(one, axis, 0) for one in (shift(by).of_image(picture), picture))
+    assert np.array_equal(moved[by:], own[: len(own) - by])
+    assert np.array_equal(moved[:by][::-1], own[:by])
+
+
+@given(kinds, amounts)
+def test_a_views_text_is_its_identity(kind, amount):
+    """Reading back what a view is called gives that view, to the last bit of its amount."""
+    view = View(kind, amount)
+    assert View.parse(str(view)) == view
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        ("shfit(3)", "'shift'"),
+        ("shift", "'shift'"),
+        ("original(2)", "'original'"),
+        ("scale(-1)", "'scale'"),
+        ("", "Allowed"),
+    ],
+)
+def test_other_texts_are_refused(text, offered):
+    """A text that no view writes is an error that offers the nearest."""
+    with pytest.raises(SpecError, match="is unknown") as error:
+        View.parse(text)
+    assert offered in str(error.value)
+
+
+def mean_color(side: int | None) -> Checkpoint:
+    """A checkpoint that answers the mean of each image's three channels."""
+    resolved = Resolved("python", "", "", "", Preprocessing(Geometry(side, side), (), ()), 1, 3, "fp32")
+    return Checkpoint(resolved, lambda batch: batch.mean(axis=(1, 2), dtype=np.float32))
+
+
+@given(st.lists(arrays(np.uint8, (16, 16, 3)), min_size=2, max_size=5), st.sampled_from(VIEWS))
+def test_answers_keep_the_order_of_images(images, view):
+    """The answer to image i is row i, whatever the view, and does not depend on the others."""
+    checkpoint = mean_color(16)
+    together = checkpoint(images, view)
+    assert np.array_equal(together, np.concatenate([checkpoint([image], view) for image in images]))
+
+
+@given(pictures, st.sampled_from(VIEWS))
+def test_a_fixed_input_always_has_its_size(picture, view):
+    """Whatever the picture's size and shape, a model of 16 pixels gets a square of the size that the view says."""
+    geometry = Geometry(16, 18).under(view, patch=1)
+    made = geometry.apply([picture])
+    assert made.shape == (1, geometry.size, geometry.size, 3)
