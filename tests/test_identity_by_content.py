@@ -167,12 +167,13 @@ def test_changed_prompts_and_class_names_are_another_prediction(tmp_path):
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file
 
+    from eyechart import clip
     from eyechart.labels import named_space
     from eyechart.sources import open_clip as source
     from eyechart.sources.base import Surroundings
 
     torch.manual_seed(0)
-    save_file(source.build(TOWERS).state_dict(), tmp_path / "clip.safetensors")
+    save_file(clip.build(TOWERS).state_dict(), tmp_path / "clip.safetensors")
 
     def identity(prompts, names=("cat", "dog"), scale="model"):
         spec = source.OpenClipSpec(
