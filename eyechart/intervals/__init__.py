@@ -4,8 +4,30 @@
 """
 
 from eyechart.intervals.calibration import ece, equal_width_ece
-from eyechart.intervals.means import Mean, mean_limits, mean_of
+from eyechart.intervals.curves import Band, simultaneous_band
+from eyechart.intervals.deciding import bonferroni, holm, images_to_decide, p_value
+from eyechart.intervals.means import Mean, linearized, mean_limits, mean_of, mean_over_draws
 from eyechart.intervals.paired import tango
 from eyechart.intervals.proportions import clopper_pearson, wilson
+from eyechart.intervals.ratios import error_ratio, risk_ratio
 
-__all__ = ["Mean", "clopper_pearson", "ece", "equal_width_ece", "mean_limits", "mean_of", "tango", "wilson"]
+__all__ = [
+    "Band",
+    "Mean",
+    "bonferroni",
+    "clopper_pearson",
+    "ece",
+    "equal_width_ece",
+    "error_ratio",
+    "holm",
+    "images_to_decide",
+    "linearized",
+    "mean_limits",
+    "mean_of",
+    "mean_over_draws",
+    "p_value",
+    "risk_ratio",
+    "simultaneous_band",
+    "tango",
+    "wilson",
+]

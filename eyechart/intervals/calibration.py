@@ -146,7 +146,7 @@ def equal_width_ece(confidence: ArrayLike, correct: ArrayLike, bins: int = 15) -
 
 def folded(means: Floats, errors: Floats) -> Floats:
     """Mean absolute value of normal variables: s (2 phi(d / s) + d / s (2 Phi(d / s) - 1)), and |d| where s = 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = means / errors
         bend = 2 * errors * np.exp(-ratio * ratio / 2) / math.sqrt(2 * math.pi)
         return np.where(errors > 0, bend + means * special.erf(ratio / math.sqrt(2)), np.abs(means))

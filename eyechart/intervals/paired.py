@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from scipy import special
 
-from eyechart.intervals.checks import check_alpha, check_counts
+from eyechart.intervals.checks import check_alpha, check_counts, widen_for_unseen
 
 
 def tango(b: int, c: int, n: int, alpha: float) -> tuple[float, float]:
@@ -25,7 +25,7 @@ def tango(b: int, c: int, n: int, alpha: float) -> tuple[float, float]:
     z, value = -float(special.ndtri(alpha)), (b - c) / n
     low = crossing(lambda d: tango_statistic(b, c, n, d) - z, value, -1.0)
     high = crossing(lambda d: tango_statistic(b, c, n, d) + z, value, 1.0)
-    return low, high
+    return widen_for_unseen(value, (low, high), n, alpha, (-1.0, 1.0))
 
 
 def tango_statistic(b: int, c: int, n: int, difference: float) -> float:

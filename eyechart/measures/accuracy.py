@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from eyechart.intervals import tango, wilson
+from eyechart.intervals import mean_of, mean_over_draws, tango, wilson
 from eyechart.intervals.proportions import is_exact
 from eyechart.measurement import Measurement
+from eyechart.measures.pairing import require_images, require_one_each, require_same_images
 from eyechart.predictions import Predictions
+
+SHARE = (0.0, 1.0)
+"""What a share can be."""
 
 
 def accuracy(predictions: Predictions) -> Measurement:
     """Share of images whose class the checkpoint names. Raises ValueError where there are no images."""
     require_images(predictions)
     return share("top1", int(np.count_nonzero(predictions.correct)), len(predictions))
+
+
+def clustered_accuracy(predictions: Predictions, clusters: NDArray[np.str_] | NDArray[np.int64]) -> Measurement:
+    """Accuracy on images that come in `clusters` (n,): renderings of one asset, frames of one video.
+
+    The claim is about other clusters like these, of which there are far fewer than images; an interval that counts
+    images would be several times too narrow. Raises ValueError where there are no images.
+    """
+    require_images(predictions)
+    require_one_each(predictions, clusters=clusters)
+    mean = mean_of(predictions.correct, clusters, SHARE)
+    return Measurement("top1", mean.value, len(predictions), mean.limits, "Student's t, clustered")
+
+
+def accuracy_over_draws(draws: Sequence[Predictions]) -> Measurement:
+    """Mean accuracy of several trainings of one thing (linear probes on other subsets), judged on the same images.
+
+    Counts as uncertain both which images were drawn and which trainings. `count` is that of the images.
+    Raises ValueError where there are no draws or images, or where the draws are about different images.
+    """
+    if not draws:
+        raise ValueError("no draws, so there is nothing to measure")
+    for draw in draws:
+        require_same_images(draws[0], draw)
+    if len(draws) == 1:
+        return accuracy(draws[0])
+    mean = mean_over_draws(np.column_stack([draw.correct for draw in draws]), SHARE)
+    return Measurement("top1", mean.value, len(draws[0]), mean.limits, "analysis of variance, images x draws")
 
 
 def accuracy_drop(original: Predictions, changed: Predictions) -> Measurement:
@@ -55,41 +89,3 @@ def share(measure: str, successes: int, count: int) -> Measurement:
         limits=partial(wilson, successes, count),
         method="Clopper-Pearson" if is_exact(successes, count) else "Wilson score",
     )
-
-
-def require_images(predictions: Predictions) -> None:
-    """Raise ValueError, naming what was to be measured, where there are no images."""
-    if len(predictions) == 0:
-        raise ValueError(f"{_title(predictions)}: no images (n = 0), so there is nothing to measure")
-
-
-def require_same_images(first: Predictions, second: Predictions) -> None:
-    """Raise ValueError, naming what differs, unless both are about the same images and labels, in one order."""
-    require_images(first)
-    pair = f"{_title(first)} and {_title(second)} cannot be paired image by image"
-    if not np.array_equal(first.keys, second.keys):
-        raise ValueError(f"{pair}: {_difference(first, second)}")
-    relabeled = np.flatnonzero(first.labels != second.labels)
-    if relabeled.size:
-        at = relabeled[0]
-        raise ValueError(
-            f"{pair}: {relabeled.size} images have another label, "
-            f"the first {str(first.keys[at])!r} ({first.labels[at]} and {second.labels[at]})"
-        )
-
-
-def _difference(first: Predictions, second: Predictions) -> str:
-    """Say how the keys of two predictions differ."""
-    for one, other in ((first, second), (second, first)):
-        missing = np.setdiff1d(one.keys, other.keys)
-        if missing.size:
-            return f"{missing.size} images of {_title(one)} are missing from the other, such as {str(missing[0])!r}"
-    if len(first) != len(second):
-        return f"the same images, but {len(first)} and {len(second)} rows: a key is repeated"
-    at = np.flatnonzero(first.keys != second.keys)[0]
-    return f"the same images in another order, from row {at} ({str(first.keys[at])!r} and {str(second.keys[at])!r})"
-
-
-def _title(predictions: Predictions) -> str:
-    """`vit-sup on validation (shift(30))`."""
-    return f"{predictions.model} on {predictions.image_set} ({predictions.view})"

@@ -6,7 +6,7 @@ import numpy as np
 
 from eyechart.intervals import ece, equal_width_ece, mean_of
 from eyechart.measurement import Measurement
-from eyechart.measures.accuracy import require_images
+from eyechart.measures.pairing import require_images
 from eyechart.predictions import Floats, Predictions
 
 

@@ -1,0 +1,74 @@
+"""Which predictions can be measured, and which can be compared image by image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyechart.predictions import Bools, Predictions
+
+
+def only(predictions: Predictions, where: Bools) -> Predictions:
+    """Keep the images `where` (n,) is true: those under one factor, of one category, in a subset of classes.
+
+    Raises ValueError unless `where` is one truth value an image.
+    """
+    require_one_each(predictions, where=where)
+    if where.dtype != np.bool_:
+        raise ValueError(f"{title(predictions)}: expected truth values to choose images by, found {where.dtype}")
+    return replace(
+        predictions,
+        keys=predictions.keys[where],
+        labels=predictions.labels[where],
+        predicted=predictions.predicted[where],
+        confidence=predictions.confidence[where],
+        logits_of=lambda: predictions.logits_of()[where],
+    )
+
+
+def require_images(predictions: Predictions) -> None:
+    """Raise ValueError, naming what was to be measured, where there are no images."""
+    if len(predictions) == 0:
+        raise ValueError(f"{title(predictions)}: no images (n = 0), so there is nothing to measure")
+
+
+def require_same_images(first: Predictions, second: Predictions) -> None:
+    """Raise ValueError, naming what differs, unless both are about the same images and labels, in one order."""
+    require_images(first)
+    pair = f"{title(first)} and {title(second)} cannot be paired image by image"
+    if not np.array_equal(first.keys, second.keys):
+        raise ValueError(f"{pair}: {_difference(first, second)}")
+    relabeled = np.flatnonzero(first.labels != second.labels)
+    if relabeled.size:
+        at = relabeled[0]
+        raise ValueError(
+            f"{pair}: {relabeled.size} images have another label, "
+            f"the first {str(first.keys[at])!r} ({first.labels[at]} and {second.labels[at]})"
+        )
+
+
+def require_one_each(predictions: Predictions, **columns: NDArray[Any]) -> None:
+    """Raise ValueError, naming the column, unless each of `columns` has one entry an image."""
+    for name, column in columns.items():
+        if column.shape != (len(predictions),):
+            raise ValueError(f"{title(predictions)}: {len(predictions)} images, but `{name}` has shape {column.shape}")
+
+
+def _difference(first: Predictions, second: Predictions) -> str:
+    """Say how the keys of two predictions differ."""
+    for one, other in ((first, second), (second, first)):
+        missing = np.setdiff1d(one.keys, other.keys)
+        if missing.size:
+            return f"{missing.size} images of {title(one)} are missing from the other, such as {str(missing[0])!r}"
+    if len(first) != len(second):
+        return f"the same images, but {len(first)} and {len(second)} rows: a key is repeated"
+    at = np.flatnonzero(first.keys != second.keys)[0]
+    return f"the same images in another order, from row {at} ({str(first.keys[at])!r} and {str(second.keys[at])!r})"
+
+
+def title(predictions: Predictions) -> str:
+    """`vit-sup on validation (shift(30))`."""
+    return f"{predictions.model} on {predictions.image_set} ({predictions.view})"
