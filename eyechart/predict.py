@@ -27,6 +27,7 @@ from eyechart.run import Address, Need, Run, versions
 from eyechart.schema import labels_of
 from eyechart.sources.base import Surroundings
 from eyechart.views import ORIGINAL, View
+from eyechart.views import VERSION as VIEWS_VERSION
 
 if TYPE_CHECKING:
     from eyechart.checkpoint import Batch, Checkpoint, Logits
@@ -233,6 +234,7 @@ class Predictor:
             "model": job.need.model,
             "image_set": job.need.image_set,
             "view": job.need.view,
+            "views_version": VIEWS_VERSION,
             "checkpoint": asdict(job.checkpoint.resolved),
             "images": {"count": len(images), "fingerprint": images.fingerprint, "limit": images.limit},
             "device": self._run.settings.device,

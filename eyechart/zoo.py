@@ -15,6 +15,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from eyechart.errors import SpecError, nearest
+from eyechart.gates.levels import GateEntry
+from eyechart.gates.margins import MarginEntry, check_units
 from eyechart.schema import Entry, Labels, labels_of
 from eyechart.sources import SOURCES, ModelSpec
 
@@ -65,6 +67,13 @@ class _ZooEntry(Entry):
     image_sets: dict[str, ImageSetSpec] = Field(min_length=1)
     models: dict[str, Annotated[ModelSpec, Field(discriminator="source")]] = Field(min_length=1)
     bounds: dict[str, BoundOverride] = {}
+    margins: dict[str, MarginEntry] = {}
+    gate: GateEntry = GateEntry()
+
+    @model_validator(mode="after")
+    def _margins_in_their_units(self) -> _ZooEntry:
+        check_units(self.margins)
+        return self
 
 
 class _File(Entry):
@@ -81,6 +90,8 @@ class Zoo(BaseModel):
     image_sets: dict[str, ImageSetSpec]
     models: dict[str, ModelSpec]
     bounds: dict[str, BoundOverride]
+    margins: dict[str, MarginEntry] = {}
+    gate: GateEntry = GateEntry()
 
     def path(self, relative: str) -> Path:
         """Resolve a path of this zoo's file."""
