@@ -20,6 +20,7 @@ from eyechart.checkpoint import Geometry, Resolved
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, StoreError
 from eyechart.images import ImageSet
+from eyechart.pace import Pace
 from eyechart.predictions import Ints
 from eyechart.progress import Progress
 from eyechart.readers import read_image_set
@@ -56,6 +57,7 @@ class Predictor:
         self._progress = progress
         self._images: dict[str, ImageSet] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
+        self._pace = Pace(run)
 
     def prepare(self, needs: set[Need]) -> None:
         """Meet every need. What cannot be met is blocked with its reason and stops nothing else.
@@ -69,6 +71,10 @@ class Predictor:
                 self._compute([need for need in sorted(needs) if not self._locate(need)])
         self._run.cost.seconds += time.perf_counter() - started
 
+    def is_stored(self, need: Need) -> bool:
+        """Whether a need is met already; one that never can be is not, and its address says why."""
+        return self._locate(need) and not self._run.addresses[need].blocked
+
     def _compute(self, missing: list[Need]) -> None:
         jobs = list(self._jobs(missing))
         tables = [job for job in jobs if not job.need.contract]
@@ -81,6 +87,7 @@ class Predictor:
                 self._predict_set(name, [job for job in tables if job.need.image_set == name])
         finally:
             self._progress.close()
+            self._pace.keep()
 
     def _all_met(self, needs: list[Need]) -> bool:
         # Without the lock, so that a complete store can be judged though it is read-only. An image set that was
@@ -200,7 +207,8 @@ class Predictor:
                 run.addresses[job.need] = Address(job.key)
 
     def _predict_chunk(self, images: ImageSet, rows: Ints, jobs: list[_Job]) -> None:
-        raw = images.read(rows)
+        with self._pace.of_set(images.name, len(rows)):
+            raw = images.read(rows)
         self._run.cost.images_read += len(rows)
         for view_name in dict.fromkeys(job.need.view for job in jobs):
             view = View.parse(view_name)
@@ -211,7 +219,8 @@ class Predictor:
                 if geometry not in batches:
                     batches[geometry] = geometry.apply(changed)
                 try:
-                    logits = self._forward(job.checkpoint, batches[geometry])
+                    with self._pace.of_model(job.need.model, len(rows)):
+                        logits = self._forward(job.checkpoint, batches[geometry])
                 except BlockedError as error:
                     self._run.addresses[job.need] = Address(blocked=str(error))
                     continue

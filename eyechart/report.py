@@ -26,7 +26,9 @@ def write_verdicts(folder: Path, run: dict[str, Any], verdicts: Sequence[Verdict
 
     Raises StoreError where the folder cannot be written to.
     """
-    ordered = sorted(verdicts, key=lambda v: (v.model, v.behavior, v.versus or "", v.verdict is Outcome.REPORTED, v.measure or ""))
+    ordered = sorted(
+        verdicts, key=lambda v: (v.model, v.behavior, v.versus or "", v.verdict is Outcome.REPORTED, v.measure or "")
+    )
     text = json.dumps({"schema": SCHEMA, "run": run, "verdicts": [as_record(v) for v in ordered]}, indent=1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +84,8 @@ def open_points(verdicts: Iterable[Verdict]) -> list[str]:
     """One line for every claim that is neither kept nor excused."""
     words = {Outcome.FAIL: "fails", Outcome.INCONCLUSIVE: "undecided", Outcome.BLOCKED: "blocked"}
     return [
-        f"{words[verdict.verdict]:9}  {verdict.model}  {verdict.behavior}: {measured(verdict)}{_needed(verdict)}"
+        f"{words[verdict.verdict]:9}  {verdict.model}  {verdict.behavior}{_versus(verdict)}: "
+        f"{measured(verdict)}{_needed(verdict)}"
         for verdict in sorted(verdicts, key=lambda v: (v.model, v.behavior, v.versus or ""))
         if verdict.verdict in words and not (verdict.known_failure and verdict.verdict is Outcome.FAIL)
     ]
@@ -93,3 +96,7 @@ def _needed(verdict: Verdict) -> str:
     if verdict.verdict is not Outcome.INCONCLUSIVE:
         return ""
     return "; no number decides it" if verdict.images_needed is None else f"; about {verdict.images_needed:,} decide it"
+
+
+def _versus(verdict: Verdict) -> str:
+    return f" vs {verdict.versus}" if verdict.versus else ""

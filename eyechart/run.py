@@ -122,6 +122,10 @@ class Run:
             predicted.astype(np.int64), confidence.astype(np.float64), logits,
         )  # fmt: skip
 
+    def assume(self, need: Need, predictions: Predictions) -> None:
+        """Take these for the predictions that meet a need: a rehearsal before there are any."""
+        self._read[need] = predictions
+
     def finding(self, need: Need) -> Finding:
         """Read what was found of a contract. Raises BlockedError where there is nothing to read."""
         record = self.store.read_json("contracts", self.address(need))

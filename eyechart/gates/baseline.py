@@ -210,3 +210,17 @@ def read_table(path: Path) -> Predictions:
         str(meta.get("model")), str(meta.get("image_set")), str(meta.get("view")), keys.astype(np.str_),
         labels.astype(np.int64), predicted.astype(np.int64), confidence.astype(np.float64), logits,
     )  # fmt: skip
+
+
+def read_baseline_like(baseline: Baseline | None, need: Need, fingerprint: str) -> Predictions | None:
+    """What a stored baseline answered to the same images under the same view, under the model's own name; or None.
+
+    A guess at what a checkpoint that nobody has asked yet will answer.
+    """
+    if not isinstance(baseline, StoredTables):
+        return None
+    fitting = [
+        path for path, meta in baseline.tables
+        if meta["images"]["fingerprint"] == fingerprint and meta["view"] == need.view
+    ]  # fmt: skip
+    return replace(read_table(fitting[0]), model=need.model, image_set=need.image_set) if fitting else None
