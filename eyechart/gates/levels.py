@@ -37,9 +37,7 @@ class Levels:
         for name in ("false_pass", "false_fail"):
             rate = getattr(self, name)
             if not 0.0 < rate < 0.5:
-                raise SpecError(
-                    f"{name} is a one-sided error rate: expected more than 0 and less than 0.5, found {rate!r}"
-                )
+                raise SpecError(f"{name} is a one-sided error rate: expected between 0 and 0.5, found {rate!r}")
         if self.claims < 1:
             raise SpecError(f"false_fail is shared by at least one claim, found {self.claims}")
         if not 0.0 < self.part <= 1.0:
