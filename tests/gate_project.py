@@ -157,11 +157,11 @@ class Project:
             }  # fmt: skip
             run.store.finish(key, meta)
 
-    def pytest(self, *arguments: object, reports: str = "reports") -> Judged:
+    def pytest(self, *arguments: object, reports: str = "reports", store: Path | None = None) -> Judged:
         """Run pytest here in a process of its own."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COLUMNS"))}
         made = subprocess.run(
-            [sys.executable, "-m", "pytest", *map(str, arguments), "--store", self.store, "--reports",
+            [sys.executable, "-m", "pytest", *map(str, arguments), "--store", store or self.store, "--reports",
              self.root / reports, "-p", "no:cacheprovider"],
             cwd=self.root, env={**environment, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}, capture_output=True,
             text=True, timeout=120, check=False,

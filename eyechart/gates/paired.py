@@ -20,7 +20,6 @@ from eyechart.measures import (
     accuracy_drop,
     accuracy_over_draws,
     answers_kept,
-    calibration_error,
     clustered_accuracy,
     confidence_gap,
     difference,
@@ -31,7 +30,7 @@ from eyechart.measures import (
     shape_bias,
     shape_bias_drop,
 )
-from eyechart.predictions import Floats, Ints
+from eyechart.predictions import Floats
 from eyechart.recipe import Recipe, remembered
 
 Compare = Callable[[Recipe, Recipe], Measurement]
@@ -46,18 +45,18 @@ def loss(candidate: Measurement, baseline: Measurement, *, more_is_worse: bool) 
     """
     if candidate.recipe is None or baseline.recipe is None:
         return _oriented(difference(candidate.measure, candidate, baseline), more_is_worse)
-    return _loss(candidate.recipe, baseline.recipe, more_is_worse)
-
-
-def _loss(candidate: Recipe, baseline: Recipe, more_is_worse: bool) -> Measurement:
-    """Compare by recipes; the result has one of its own, so that it can be judged on fewer images."""
-    compare = PAIRED.get(candidate.function, _unpaired)
-    return remembered(_measured_loss)(
-        compare, candidate.function, (candidate.arguments, dict(candidate.named)),
-        (baseline.arguments, dict(baseline.named)), more_is_worse,
+    first, second = candidate.recipe, baseline.recipe
+    arguments = (
+        PAIRED.get(first.function, _unpaired), first.function, (first.arguments, dict(first.named)),
+        (second.arguments, dict(second.named)), more_is_worse,
     )  # fmt: skip
+    if first.function in PAIRED:
+        return _measured_loss(*arguments)
+    found = _oriented(difference(candidate.measure, candidate, baseline), more_is_worse)
+    return replace(found, recipe=Recipe(_measured_loss, arguments, {}))
 
 
+@remembered
 def _measured_loss(
     compare: Compare,
     function: Callable[..., Measurement],
@@ -85,26 +84,6 @@ def _mirrored(limits: Limits, alpha: float) -> tuple[float, float]:
 def _unpaired(candidate: Recipe, baseline: Recipe) -> Measurement:
     first, second = candidate.measure(), baseline.measure()
     return difference(first.measure, first, second)
-
-
-def _calibration(candidate: Recipe, baseline: Recipe) -> Measurement:
-    """Difference of two calibration errors, with that of the Brier scores beside it, which is paired and knows more.
-
-    The difference of two biased estimates has no usable interval, so those of the two are combined.
-    """
-    first, second = candidate.measure(), baseline.measure()
-    one, other = (table.tables()[0] for table in (candidate, baseline))
-    try:
-        scores = [_brier(table.probabilities, table.labels) for table in (one, other)]
-    except LookupError:  # a source without probabilities of all classes
-        return difference(first.measure, first, second)
-    companion = _mean("brier_difference", scores[0] - scores[1], (-2.0, 2.0))
-    return replace(difference(first.measure, first, second), companions=(companion,))
-
-
-def _brier(probabilities: Floats, labels: Ints) -> Floats:
-    true = probabilities[np.arange(len(probabilities)), labels]
-    return np.asarray(np.einsum("ij,ij->i", probabilities, probabilities) - 2 * true + 1, dtype=np.float64)
 
 
 def _accuracy(candidate: Recipe, baseline: Recipe) -> Measurement:
@@ -179,7 +158,6 @@ PAIRED: Mapping[Callable[..., Measurement], Compare] = {
     accuracy_drop: _drop,
     accuracy_over_draws: _draws,
     answers_kept: _kept,
-    calibration_error: _calibration,
     clustered_accuracy: _clustered,
     confidence_gap: _gap,
     error_ratio: _factor,
