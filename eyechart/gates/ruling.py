@@ -13,7 +13,7 @@ from eyechart.gates.levels import Levels
 from eyechart.intervals import p_value
 from eyechart.judge import Bound, Outcome, decide, images_needed
 from eyechart.measurement import Measurement
-from eyechart.predictions import Ints, Predictions
+from eyechart.predictions import Ints
 
 LOOKS = (1_000, 3_000, 10_000, 25_000)
 """Images after which a sequential judgment looks, before it has looked at all of them."""
@@ -70,8 +70,9 @@ def rule(measurement: Measurement, bound: Bound, levels: Levels, *, sequential: 
         return _ruling(measurement, bound, levels)
     total = len(measurement.recipe.tables()[0])
     plan = looks(total)
+    order = declared_order(measurement.recipe.tables()[0].keys) if len(plan) > 1 else None
     for look in plan:
-        found = measurement if look.images == total else _on_first(measurement, look.images)
+        found = measurement if order is None or look.images == total else _on(measurement, order[: look.images])
         if found is None:
             continue
         ruling = _ruling(found, bound, levels.at_look(look.part))
@@ -104,20 +105,16 @@ def p_fail(measurement: Measurement, bound: Bound, levels: Levels) -> float | No
     return p_value(limits, measurement.value, bound.limit) / levels.part
 
 
-def _on_first(measurement: Measurement, images: int) -> Measurement | None:
-    """Measure on the first `images` of the declared order; None where they cannot be measured on."""
+def _on(measurement: Measurement, rows: Ints) -> Measurement | None:
+    """Measure on these rows only; None where they cannot be measured on."""
     if measurement.recipe is None:
         return None
     try:
-        found = measurement.recipe.on_rows(lambda table: first_rows(table, images)).measure()
+        kept = np.sort(rows)
+        found = measurement.recipe.on_rows(lambda _: kept).measure()
     except ValueError:  # such as no image of a rare factor among the first thousand
         return None
     return found if found.limits is not None else None
-
-
-def first_rows(predictions: Predictions, images: int) -> Ints:
-    """Rows of the first `images` in the declared order, in the table's own order."""
-    return np.sort(declared_order(predictions.keys)[:images])
 
 
 def declared_order(keys: NDArray[np.str_]) -> Ints:
