@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eyechart.errors import EyechartError, SpecError, nearest
+from eyechart.gates.command import add_baseline
 from eyechart.images import ImageSet
 from eyechart.readers import read_image_set
 from eyechart.run import Run, Settings
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     train.add_argument("--device", default="cpu", help="default: %(default)s")
     train.set_defaults(run=_train)
+    add_baseline(commands)
     return parser
 
 

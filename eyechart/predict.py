@@ -20,6 +20,7 @@ from eyechart.checkpoint import Geometry, Resolved
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, EyechartError, NotApplicableError, StoreError
 from eyechart.images import ImageSet
+from eyechart.pace import Pace
 from eyechart.predictions import Ints
 from eyechart.progress import Progress
 from eyechart.readers import read_image_set
@@ -30,6 +31,7 @@ from eyechart.schema import labels_of
 from eyechart.sources.base import Surroundings
 from eyechart.sources.recorded import RecordedSpec
 from eyechart.views import ORIGINAL, View
+from eyechart.views import VERSION as VIEWS_VERSION
 
 if TYPE_CHECKING:
     from eyechart.checkpoint import Batch, Checkpoint, Logits
@@ -58,6 +60,7 @@ class Predictor:
         self._progress = progress
         self._images: dict[str, ImageSet] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
+        self._pace = Pace(run)
 
     def prepare(self, needs: set[Need]) -> None:
         """Meet every need. What cannot be met is blocked with its reason and stops nothing else.
@@ -74,6 +77,10 @@ class Predictor:
                     self._locate(need)
         self._run.cost.seconds += time.perf_counter() - started
 
+    def is_stored(self, need: Need) -> bool:
+        """Whether a need is met already; one that never can be is not, and its address says why."""
+        return self._locate(need) and not self._run.addresses[need].blocked
+
     def _compute(self, missing: list[Need]) -> None:
         asked = list(self._jobs(missing))
         # two names of one checkpoint are answered once
@@ -88,6 +95,7 @@ class Predictor:
                 self._predict_set(name, [job for job in tables if job.need.image_set == name])
         finally:
             self._progress.close()
+            self._pace.keep()
         for job in asked:
             self._run.addresses.setdefault(job.need, self._run.addresses[jobs[job.key].need])
 
@@ -254,7 +262,8 @@ class Predictor:
                 run.addresses[job.need] = Address(job.key)
 
     def _predict_chunk(self, images: ImageSet, rows: Ints, jobs: list[_Job]) -> None:
-        raw = images.read(rows)
+        with self._pace.of_set(images.name, len(rows)):
+            raw = images.read(rows)
         self._run.cost.images_read += len(rows)
         for view_name in dict.fromkeys(job.need.view for job in jobs):
             view = View.parse(view_name)
@@ -265,7 +274,8 @@ class Predictor:
                 if geometry not in batches:
                     batches[geometry] = geometry.apply(changed)
                 try:
-                    logits = self._forward(job.checkpoint, batches[geometry])
+                    with self._pace.of_model(job.need.model, len(rows)):
+                        logits = self._forward(job.checkpoint, batches[geometry])
                 except BlockedError as error:
                     self._run.addresses[job.need] = Address(blocked=str(error))
                     continue
@@ -293,6 +303,7 @@ class Predictor:
             "model": job.need.model,
             "image_set": job.need.image_set,
             "view": job.need.view,
+            "views_version": VIEWS_VERSION,
             "checkpoint": asdict(job.checkpoint.resolved),
             "images": {"count": len(images), "fingerprint": images.fingerprint, "limit": images.limit},
             "note": job.checkpoint.note,

@@ -186,6 +186,10 @@ class Run:
         touched = np.count_nonzero(shares)
         return f"{touched / len(shares):.1%} of the images are padded, {shares.mean():.1%} of all that is seen"
 
+    def assume(self, need: Need, predictions: Predictions) -> None:
+        """Take these for the predictions that meet a need: a rehearsal before there are any."""
+        self._read[need] = predictions
+
     def finding(self, need: Need) -> Finding:
         """Read what was found of a contract. Raises BlockedError where there is nothing to read."""
         record = self.store.read_json("contracts", self.address(need))

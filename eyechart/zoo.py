@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from eyechart.errors import SpecError, nearest
+from eyechart.gates.levels import GateEntry
+from eyechart.gates.margins import MarginEntry, check_units
 from eyechart.labels import LabelSpace
 from eyechart.readers import READERS, DerivedSet, ImageSetSpec, Readers
 from eyechart.schema import Entry, Role, labels_of
@@ -40,6 +42,13 @@ class _ZooEntry(Entry):
     image_sets: dict[str, Readers] = Field(min_length=1)
     models: dict[str, Annotated[ModelSpec, Field(discriminator="source")]] = Field(min_length=1)
     bounds: dict[str, BoundOverride] = {}
+    margins: dict[str, MarginEntry] = {}
+    gate: GateEntry = GateEntry()
+
+    @model_validator(mode="after")
+    def _margins_in_their_units(self) -> _ZooEntry:
+        check_units(self.margins)
+        return self
 
 
 class _File(Entry):
@@ -60,6 +69,8 @@ class Zoo(BaseModel):
     models: dict[str, ModelSpec]
     bounds: dict[str, BoundOverride]
     images: Path | None = None
+    margins: dict[str, MarginEntry] = {}
+    gate: GateEntry = GateEntry()
 
     def path(self, relative: str) -> Path:
         """Resolve a path of this zoo's file."""

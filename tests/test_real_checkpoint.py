@@ -62,7 +62,7 @@ def run(tmp_path_factory, request) -> Run:
 
 
 def test_real_photographs_are_named(run):
-    """Easy ones, one a class: 174 of 200 are named with native preprocessing; the published top-1 is 74.8 % on ImageNet's own."""
+    """Easy ones, one a class: 174 of 200 are named with native preprocessing (74.8 % of ImageNet, as published)."""
     answers = run.predictions(Need("lite0", "photos"))
     assert len(answers) == 200
     assert 0.86 <= accuracy(answers).value <= 0.92

@@ -94,7 +94,6 @@ def test_live_and_predicted_behaviors_share_a_load(store, tmp_path):
 
 def test_each_checkpoint_is_loaded_once_on_a_gpu(store, tmp_path):
     """The same on a GPU: the whole run predicts with one loading, on the device that the report names."""
-    pass
     save_timm(tmp_path)
     zoo = zoo_file(tmp_path / "models.yaml", {"a": TIMM, "b": {**TIMM, "preprocessing": {"resize": 72, "crop": 64}}})
     run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-n", 4, "--device", "cpu",
