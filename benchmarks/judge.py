@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from eyechart.gates.levels import Levels
 from eyechart.gates.paired import loss
 from eyechart.gates.ruling import rule
 from eyechart.judge import Bound
+from eyechart.levels import Levels
 from eyechart.measurement import Measurement
 from eyechart.measures import accuracy, accuracy_drop, answers_kept, calibration_error, confidence_gap, error_ratio
 from eyechart.predictions import Predictions

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from eyechart.errors import SpecError
-from eyechart.gates.levels import Levels, percent
 from eyechart.intervals import images_to_decide
+from eyechart.levels import Levels, percent
 from eyechart.measurement import Measurement
 
 

@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from eyechart.errors import SpecError, nearest
-from eyechart.gates.levels import GateEntry
-from eyechart.gates.margins import MarginEntry, check_units
 from eyechart.labels import LabelSpace
+from eyechart.levels import GateEntry
+from eyechart.margins import MarginEntry, check_units
 from eyechart.readers import READERS, DerivedSet, ImageSetSpec, Readers
 from eyechart.schema import Entry, Role, labels_of
 from eyechart.sources import SOURCES, ModelSpec

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from eyechart.errors import BlockedError
-from eyechart.gates.levels import Levels
-from eyechart.gates.margins import DEFAULTS, MarginEntry, check_units, margin_of
 from eyechart.gates.paired import PAIRED, loss
 from eyechart.gates.ruling import rule
 from eyechart.judge import Bound, Outcome
+from eyechart.levels import Levels
+from eyechart.margins import DEFAULTS, MarginEntry, check_units, margin_of
 from eyechart.measurement import Measurement
 from eyechart.measures import (
     accuracy,

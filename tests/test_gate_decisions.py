@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from eyechart.errors import SpecError
-from eyechart.gates.levels import Levels
 from eyechart.gates.report import coverage, with_holm
 from eyechart.gates.ruling import p_fail, rule
 from eyechart.judge import Bound, Outcome, Verdict, decide
+from eyechart.levels import Levels
 from eyechart.measurement import Measurement
 from eyechart.measures import accuracy, calibration_error
 from tests.made_predictions import at_most_by_chance, made

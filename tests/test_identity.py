@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 import eyechart.sources.python
+from eyechart.images import ImageSet
 from eyechart.run import Need
 from eyechart.sources import open_clip as open_clip_source
 from eyechart.sources.open_clip import OpenClipSpec
@@ -43,6 +45,7 @@ def answers(store, tmp_path):
     ],
     ids=repr,
 )
+@pytest.mark.filterwarnings("ignore:invalid value encountered in log")  # logits taken for probabilities
 def test_what_changes_the_answers_is_computed_anew_and_kept_apart(answers, change):
     """Weights, preprocessing, precision, view, images: each is part of the identity; what was there stays there."""
     assert answers(**change) == change.get("settings", {}).get("limit", 40)
@@ -133,3 +136,20 @@ def test_a_subset_is_the_same_whatever_else_is_there(store, tmp_path):
     labels = [dict(zip(table.keys.tolist(), table.labels.tolist(), strict=True)) for table in tables]
     assert [len(table) for table in tables] == [20, 40]
     assert labels[0].items() <= labels[1].items()
+
+
+def test_a_subset_does_not_depend_on_the_order_of_files():
+    """It is drawn by the names of images: no class is preferred because it comes first."""
+    keys = np.array([f"{name}/{number}" for name in ("bolt", "nut") for number in range(200)])
+
+    def subset(order: np.ndarray) -> ImageSet:
+        own, labels = keys[order], (order >= 200).astype(np.int64)
+        return ImageSet("parts", "own", own, labels, {"key": own}, "f", lambda rows: list(own[rows])).limited(100)
+
+    first, other = subset(np.arange(400)), subset(np.random.default_rng(0).permutation(400))
+    assert set(first.keys) == set(other.keys)
+    assert 30 < first.labels.sum() < 70
+    for each in (first, other):
+        assert each.read(np.arange(100)) == each.keys.tolist() == each.annotations["key"].tolist()
+        assert (each.labels == [key.startswith("nut") for key in each.keys]).all()
+        assert (each.limit, each.fingerprint != "f") == (100, True)

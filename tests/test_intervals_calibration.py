@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import signal, stats
@@ -97,6 +97,7 @@ def test_equal_width_agrees_with_torchmetrics():
 
 
 @given(answers(), alphas, alphas, st.integers(1, 20))
+@settings(deadline=None, max_examples=60)
 def test_limits_are_honest(given_answers, alpha, other, bins):
     """They hold the value, lie in [0, 1], grow with certainty, and do not depend on the order."""
     confidence, right = given_answers

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -54,6 +54,7 @@ def test_images_to_decide_says_when_none_would_do():
 
 
 @given(st.integers(0, 300), st.integers(1, 300), st.floats(0, 1))
+@settings(deadline=None, max_examples=60)
 def test_planned_count_has_one_digit_and_exceeds_what_there_is(successes, more, bound):
     """For every share and bound."""
     count = successes + more
@@ -83,6 +84,7 @@ def test_holm_agrees_with_statsmodels(values):
 
 
 @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=30), st.floats(0.001, 0.5))
+@settings(deadline=None, max_examples=60)
 def test_holm_rejects_step_by_step(values, alpha):
     """The smallest against alpha / m, the next against alpha / (m - 1), until one stays."""
     rejected = 0

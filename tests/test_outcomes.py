@@ -44,10 +44,10 @@ def test_a_broken_contract_is_a_failure_and_no_error(judge):
     assert "a logit differs by" in run.claims[0]["reason"]
 
 
-def test_undecided_claims_have_a_code_of_their_own(warm, tmp_path):
+def test_undecided_claims_have_a_code_of_their_own(store, tmp_path):
     """Too few images for a claim: `?`, exit code 10, what would settle it, and neither passed nor failed."""
     zoo = zoo_file(tmp_path / "models.yaml", {"saint": toy("saint")})
-    run = run_pytest("behaviors/", "--models", zoo, "--store", warm, "--limit", 40, "-k", "calibration",
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-k", "calibration",
                      reports=tmp_path)  # fmt: skip
     assert run.code == 10
     assert set(run.verdicts("saint").values()) == {"inconclusive"}
@@ -60,10 +60,10 @@ def test_nothing_judged_is_no_success(judge):
     assert judge({"saint": toy("saint")}, "-k", "no_such_behavior").code == 5
 
 
-def test_failure_outweighs_indecision(warm, tmp_path):
+def test_failure_outweighs_indecision(store, tmp_path):
     """One fails, others are undecided: 1, not 10."""
     zoo = zoo_file(tmp_path / "models.yaml", {"saint": toy("saint"), "timid": toy("timid")})
-    run = run_pytest("behaviors/", "--models", zoo, "--store", warm, "--limit", 40, "-k", "calibration",
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-k", "calibration",
                      reports=tmp_path)  # fmt: skip
     assert {r["verdict"] for r in run.claims} == {"inconclusive", "fail"}
     assert run.code == 1
@@ -134,16 +134,16 @@ def test_an_expired_known_failure_excuses_nothing(judge):
     known = excused(["validation"], reason="Until the retraining.", until="2020-02-02")
     run = judge({"boastful": toy("boastful", known_failures=known)}, "-k", "calibration and validation")
     assert run.code == 1
-    assert "its known failure expired on 2020-02-02: Until the retraining." in run.text
+    assert "its known failure has expired: Until the retraining. (until 2020-02-02)" in run.text
     assert run.claims[0]["known_failure"] is None
 
 
-def test_a_known_failure_excuses_neither_blocked_nor_undecided(judge, warm, tmp_path):
+def test_a_known_failure_excuses_neither_blocked_nor_undecided(store, tmp_path):
     """Only *fail* is excused: what could not be measured or decided stays what it is."""
     known = excused(["validation"], reason="Because.")
     models = {"gone": toy("no_such_factory", known_failures=known), "saint": toy("saint", known_failures=known)}
     zoo = zoo_file(tmp_path / "models.yaml", models)
-    run = run_pytest("behaviors/", "--models", zoo, "--store", warm, "--limit", 40, "-k", "calibration and validation",
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-k", "calibration and validation",
                      reports=tmp_path)  # fmt: skip
     assert {r["model"]: (r["verdict"], r["known_failure"]) for r in run.claims} == {
         "gone": ("blocked", None),

@@ -12,9 +12,9 @@ from scipy import special
 
 from eyechart.claims import Claim
 from eyechart.digest import digest
-from eyechart.gates.levels import Levels
 from eyechart.gates.paired import loss
 from eyechart.judge import Bound
+from eyechart.levels import Levels
 from eyechart.measurement import Measurement
 from eyechart.predictions import Ints, Predictions
 from eyechart.run import Need

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eyechart.gates.levels import Levels
 from eyechart.intervals import p_value
 from eyechart.judge import Bound, Outcome, decide, images_needed
+from eyechart.levels import Levels
 from eyechart.measurement import Measurement
 from eyechart.predictions import Ints
 

@@ -1,0 +1,39 @@
+"""The exit code is the gate: every combination of what can have become of the claims."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from eyechart.judge import Outcome, Verdict
+from fixtures.outcomes import exit_code
+
+
+@pytest.mark.parametrize(
+    ("pytests", "outcomes", "lost", "code"),
+    [
+        (0, ["pass"], [], 0),
+        (0, ["pass", "reported"], [], 0),
+        (0, ["pass", "inconclusive"], [], 10),
+        (0, ["inconclusive"], [], 10),
+        (0, ["pass", "blocked"], [], 1),
+        (0, ["inconclusive", "blocked"], [], 1),
+        (0, ["pass"], ["a test"], 1),
+        (0, ["inconclusive"], ["a test"], 1),
+        (1, ["fail", "inconclusive"], [], 1),
+        (1, ["pass"], [], 1),  # stale, expired, or an exception
+        (0, ["fail"], [], 0),  # excused by a known failure
+        (0, ["reported"], [], 5),
+        (0, ["not_applicable"], [], 5),
+        (0, [], [], 5),
+        (5, [], [], 5),
+        (2, ["pass", "blocked"], ["a test"], 2),
+        (3, ["inconclusive"], [], 3),
+        (4, [], [], 4),
+    ],
+)
+def test_exit_codes(pytests, outcomes, lost, code):
+    """1 if anything failed, was blocked or lost, else 10 if undecided, 5 if nothing was judged; 2 to 4 stay."""
+    blank = ("zoo", "model", "property", "behavior", None, None, None)
+    verdicts = [Verdict(*blank, Outcome(outcome)) for outcome in outcomes]
+    session = SimpleNamespace(verdicts=verdicts, lost=lambda: lost, claims={"a test": None})
+    assert exit_code(session, pytests) == code
