@@ -106,7 +106,7 @@ def test_known_failures_end(ready: Project, model: str, until: int, code: int, t
     assert run.code == code, run.text
     assert text in run.text
     if code == 0:
-        assert f"Trained to boast., until {day} (the vision team)" in run.text
+        assert f"Trained to boast. (until {day}, the vision team)" in run.text
         assert run.claims(model)[BEHAVIOR]["known_failure"] == "Trained to boast."
 
 
