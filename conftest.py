@@ -11,6 +11,7 @@ import pytest
 from eyechart.errors import EyechartError
 from fixtures import allure_results, outcomes
 from fixtures.options import add_options, judges, make_session
+from fixtures.planning import plan
 from fixtures.reporting import Reporting
 from fixtures.scheduling import ByModel
 from fixtures.session import SESSION, JudgeSession
@@ -32,6 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """A plan needs no workers."""
+    if config.option.plan:
+        config.option.numprocesses = None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Read models.yaml; a mistake in it or in the options ends pytest with its usage error."""
     if not judges(config):
@@ -43,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION] = session
     for name in session.properties():
         config.addinivalue_line("markers", f"{name}: behaviors of this property")
-    results = allure_results.configure(config, session.reports)
+    results = session.reports if session.gate.plan else allure_results.configure(config, session.reports)
     if _is_worker(config):
         session.run.adopt(config.workerinput["eyechart"])  # type: ignore[attr-defined]  # xdist's
     else:
@@ -54,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Keep the pytest session for the controller's own collection, and begin the reports."""
     judging = _session(session.config)
-    if judging and not session.config.option.collectonly and not _is_worker(session.config):
+    if judging and not judging.gate.plan and not session.config.option.collectonly and not _is_worker(session.config):
         judging.pytest_session = session
         allure_results.begin(Path(session.config.option.allure_report_dir))
 
@@ -100,12 +108,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config) -> ByModel | None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
-    """Without xdist: predict, then let pytest judge."""
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Without xdist: predict, then let pytest judge. With `--plan`: plan, and leave it at that."""
     config = session.config
     judging = _session(config)
+    if judging and judging.gate.plan and not config.option.collectonly and not session.testsfailed:
+        plan(session, judging)
+        return True
     if judging and not config.option.collectonly and not session.testsfailed and not _is_worker(config):
         judging.predict(session.items, config)
+    return None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -47,6 +47,11 @@ class Geometry:
     zoom: float = 1.0
     factor: float = 1.0
 
+    @property
+    def crop(self) -> float:
+        """Share of the resized image's shorter side that the crop keeps."""
+        return min(1.0, self.size / (self.resize or self.size)) if self.size else 1.0
+
     def under(self, view: View, patch: int) -> Geometry:
         """Change the preprocessing as `view` says; an input side must be a multiple of `patch` pixels.
 
@@ -110,7 +115,8 @@ class Preprocessing:
 class Resolved:
     """All that decides a checkpoint's answers, by content: its identity. No name is in it.
 
-    `weights` is a digest of their bytes, `architecture` and `classifier` are canonical texts or digests.
+    `weights` is a digest of their bytes, `architecture` and `classifier` are canonical texts or digests. A model whose
+    `answers` are labels only gives 1 for the class it names, and no confidence is made of that.
     """
 
     source: str
@@ -121,6 +127,7 @@ class Resolved:
     patch: int
     classes: int
     precision: str
+    answers: Literal["distribution", "labels"] = "distribution"
 
     @property
     def identity(self) -> str:
@@ -141,10 +148,14 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A loaded model. `forward` maps a batch of uint8 squares to logits; it never trains and never draws."""
+    """A loaded model. `forward` maps a batch of uint8 squares to logits; it never trains and never draws.
+
+    `note` says what was done to its file to load it, such as taking averaged weights out of a training checkpoint.
+    """
 
     resolved: Resolved
     forward: Callable[[Batch], Logits]
+    note: str = ""
 
     def answer(self, batch: Batch) -> Logits:
         """Answer a batch that is resized and cropped already: (n, classes) float32.

@@ -48,6 +48,7 @@ class Claim:
     """One behavior, about one model, on one image set under one view.
 
     `behavior` is the test's id without the model: `test_calibration.py::test_confidence_matches_accuracy[sketch]`.
+    `versus` names the baseline where the claim is the twin, that this model is no worse than it.
     """
 
     model: str
@@ -56,6 +57,7 @@ class Claim:
     view: str = str(ORIGINAL)
     contract: str = ""
     sentence: str = ""
+    versus: str | None = None
 
     @property
     def property(self) -> str:

@@ -17,6 +17,11 @@ def digest(*parts: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=LENGTH).hexdigest()
 
 
+def bytes_digest(content: bytes) -> str:
+    """Digest bytes; equal to `file_digest` of a file that holds them."""
+    return hashlib.blake2b(content, digest_size=LENGTH).hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """Digest a file's bytes."""
     with path.open("rb") as stream:

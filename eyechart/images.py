@@ -26,6 +26,10 @@ class ImageSet:
     fingerprint  digest of pixels, keys and labels; two sets with one fingerprint are the same images
     read         row numbers → raw images
     limit        how many images a `--limit` left of the declared set, or None
+    also         key → further classes that are right for that image, besides its label
+    of           name of the image set that this one is a part of, whose predictions it shares; or empty
+    unreadable   names of files that were left out, with the reason
+    notes        what was tolerated, such as unreadable files that were left out; it stands in every verdict
     """
 
     name: str
@@ -37,6 +41,10 @@ class ImageSet:
     fingerprint: str
     read: Callable[[Ints], list[Image]] = field(repr=False)
     limit: int | None = None
+    also: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    of: str = ""
+    unreadable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Count the images."""
@@ -51,15 +59,18 @@ class ImageSet:
             return self
         hashes = [hashlib.blake2b(str(key).encode(), digest_size=8).digest() for key in self.keys]
         rows = np.sort(np.argsort(np.array(hashes), kind="stable")[:limit]).astype(np.int64)
+        return replace(self.rows(rows), fingerprint=digest(self.fingerprint, "limit", limit), limit=limit)
+
+    def rows(self, rows: Ints) -> ImageSet:
+        """Keep some images, in the order of `rows`; the fingerprint follows from theirs."""
         whole = self.read
         return replace(
             self,
             keys=self.keys[rows],
             labels=self.labels[rows],
             annotations={name: values[rows] for name, values in self.annotations.items()},
-            fingerprint=digest(self.fingerprint, "limit", limit),
+            fingerprint=digest(self.fingerprint, "rows", rows.tolist()),
             read=lambda wanted: whole(rows[wanted]),
-            limit=limit,
         )
 
 

@@ -7,13 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from eyechart.errors import SpecError
-from eyechart.measurement import HALF, Measurement
-
-FALSE_PASS = HALF
-"""One-sided error of *pass*: the whole 95 % interval is on the right side."""
-
-FALSE_FAIL = 0.01
-"""One-sided error of *fail*."""
+from eyechart.intervals import images_to_decide
+from eyechart.levels import Levels, percent
+from eyechart.measurement import Measurement
 
 
 class Outcome(StrEnum):
@@ -44,10 +40,26 @@ class Bound:
         """`at most 0.05`."""
         return f"at most {self.at_most:g}" if self.at_most is not None else f"at least {self.at_least:g}"
 
+    @property
+    def limit(self) -> float:
+        """The number that is compared with."""
+        return float(self.at_most if self.at_most is not None else self.at_least or 0.0)
+
+    def kept_by(self, value: float) -> bool:
+        """Whether a value, taken by itself, is on the right side."""
+        return value <= self.limit if self.at_most is not None else value >= self.limit
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One record of `reports/verdicts.json`; what does not apply is None."""
+    """One record of `reports/verdicts.json`; what does not apply is None.
+
+    claims         how many claims share the error of *fail*
+    p_fail         smallest error at which it would fail by itself, where that is below the error of *fail*
+    holm           `p_fail` adjusted for all claims by Holm's method, for the report only
+    images_needed  about how many images would decide an inconclusive claim, or None where no number would
+    look           at which look a sequential judgment stopped, `look 2 of 5: 3,000 of 50,000 images`
+    """
 
     zoo: str
     model: str
@@ -69,6 +81,11 @@ class Verdict:
     known_failure: str | None = None
     method: str | None = None
     limit: int | None = None
+    claims: int | None = None
+    p_fail: float | None = None
+    holm: float | None = None
+    images_needed: int | None = None
+    look: str | None = None
 
 
 def measured(verdict: Verdict) -> str:
@@ -78,33 +95,54 @@ def measured(verdict: Verdict) -> str:
     between = "" if verdict.low is None else f" [{verdict.low:.3f}, {verdict.high:.3f}]"
     sides = (("at most", verdict.at_most), ("at least", verdict.at_least))
     bound = "".join(f", {word} {limit:g}" for word, limit in sides if limit is not None)
+    if verdict.margin is not None:
+        bound = f", at most {verdict.margin:g} worse than {verdict.versus}"
     return f"{verdict.measure} {verdict.value:.3f}{between}{bound}, {verdict.count:,} images"
 
 
-def decide(measurement: Measurement, bound: Bound) -> tuple[Outcome, str]:
-    """Decide a bound by one-sided limits: pass at 97.5 %, fail at 99 %, else inconclusive; and say why.
+def decide(measurement: Measurement, bound: Bound, levels: Levels | None = None) -> tuple[Outcome, str]:
+    """Decide a bound by two one-sided limits, each with its own error rate, and say why.
 
     Raises ValueError for a measurement without an interval, which can only be reported.
     """
     if measurement.limits is None:
         raise ValueError(f"{measurement.measure} has no interval, so no bound can be decided on it")
-    pass_low, pass_high = measurement.limits(FALSE_PASS)
-    fail_low, fail_high = measurement.limits(FALSE_FAIL)
-    if bound.at_most is not None:
-        passes, fails = pass_high <= bound.at_most, fail_low > bound.at_most
-        sure, certain = f"upper limit {pass_high:.4f}", f"lower limit {fail_low:.4f}"
-    else:
-        least = float(bound.at_least or 0.0)
-        passes, fails = pass_low >= least, fail_high < least
-        sure, certain = f"lower limit {pass_low:.4f}", f"upper limit {fail_high:.4f}"
-    if passes:
-        return Outcome.PASS, f"its 97.5 % {sure} is {bound}"
-    if fails:
-        return Outcome.FAIL, f"even its 99 % {certain} is not {bound}"
-    return Outcome.INCONCLUSIVE, (
-        f"{measurement.count:,} images leave both open: its 97.5 % {sure} and its 99 % {certain} "
-        f"are on different sides of {bound}"
+    levels = levels or Levels()
+    pass_low, pass_high = measurement.limits(levels.pass_alpha)
+    fail_low, fail_high = measurement.limits(levels.fail_alpha)
+    upper = bound.at_most is not None
+    passes = pass_high <= bound.limit if upper else pass_low >= bound.limit
+    fails = fail_low > bound.limit if upper else fail_high < bound.limit
+    sure = f"{percent(levels.pass_alpha)} {'upper' if upper else 'lower'} limit {pass_high if upper else pass_low:.4f}"
+    certain = (
+        f"{percent(levels.fail_alpha)} {'lower' if upper else 'upper'} limit {fail_low if upper else fail_high:.4f}"
     )
+    if passes:
+        return Outcome.PASS, f"its {sure} is {bound}"
+    if fails:
+        return Outcome.FAIL, f"even its {certain} is not {bound}"
+    return Outcome.INCONCLUSIVE, (
+        f"{measurement.count:,} images leave both open: its {sure} and its {certain} "
+        f"are on different sides of {bound}; {would_decide(images_needed(measurement, bound, levels))}"
+    )
+
+
+def images_needed(measurement: Measurement, bound: Bound, levels: Levels) -> int | None:
+    """About how many images would decide an inconclusive claim, if the measured value is the true one; None for never.
+
+    One significant digit: the number rests on the value, which is what the images leave open.
+    """
+    if measurement.limits is None:
+        return None
+    alpha = levels.pass_alpha if bound.kept_by(measurement.value) else levels.fail_alpha
+    return images_to_decide(measurement.value, measurement.limits, measurement.count, bound=bound.limit, alpha=alpha)
+
+
+def would_decide(images: int | None) -> str:
+    """Say how many images would settle a claim."""
+    if images is None:
+        return "no number of images would decide it, since the measured value is on the bound or next to it"
+    return f"about {images:,} images would decide it, if the measured value is right"
 
 
 def as_record(verdict: Verdict) -> dict[str, Any]:
@@ -112,6 +150,7 @@ def as_record(verdict: Verdict) -> dict[str, Any]:
     order = (
         "zoo", "model", "versus", "property", "behavior", "image_set", "view", "measure", "value", "low", "high",
         "count", "at_most", "at_least", "margin", "verdict", "known_failure", "reason", "method", "limit",
+        "claims", "p_fail", "holm", "images_needed", "look",
     )  # fmt: skip
     return {key: getattr(verdict, key) if key != "verdict" else str(verdict.verdict) for key in order}
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from eyechart.recipe import Recipe
 
 Limits: TypeAlias = Callable[[float], tuple[float, float]]
 """One-sided error rate → (lower limit, upper limit): each limit is wrong with at most that probability."""
@@ -19,7 +22,7 @@ class Measurement:
 
     `measure` is the estimator's name as it appears in `verdicts.json`, `method` names its interval.
     `limits` is None for a number that is only reported (such as the paper's plug-in calibration error).
-    `companions` are reported beside it, without a bound.
+    `companions` are reported beside it, without a bound. `recipe` says how to measure the same on other predictions.
     """
 
     measure: str
@@ -28,6 +31,7 @@ class Measurement:
     limits: Limits | None
     method: str
     companions: tuple[Measurement, ...] = ()
+    recipe: Recipe | None = field(default=None, compare=False, repr=False)
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -26,7 +26,9 @@ def write_verdicts(folder: Path, run: dict[str, Any], verdicts: Sequence[Verdict
 
     Raises StoreError where the folder cannot be written to.
     """
-    ordered = sorted(verdicts, key=lambda v: (v.model, v.behavior, v.verdict is Outcome.REPORTED, v.measure or ""))
+    ordered = sorted(
+        verdicts, key=lambda v: (v.model, v.behavior, v.versus or "", v.verdict is Outcome.REPORTED, v.measure or "")
+    )
     text = json.dumps({"schema": SCHEMA, "run": run, "verdicts": [as_record(v) for v in ordered]}, indent=1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,10 +82,11 @@ def _kind(claim: Verdict) -> str:
 
 def open_points(verdicts: Iterable[Verdict]) -> list[str]:
     """One line for every claim that is neither kept nor excused; claims blocked for one reason share a line."""
-    ordered = sorted(verdicts, key=lambda v: (v.model, v.behavior))
+    ordered = sorted(verdicts, key=lambda v: (v.model, v.behavior, v.versus or ""))
     words = {Outcome.FAIL: "fails", Outcome.INCONCLUSIVE: "undecided"}
     lines = [
-        f"{words[verdict.verdict]:9}  {verdict.model}  {verdict.behavior}: {measured(verdict)}"
+        f"{words[verdict.verdict]:9}  {verdict.model}  {verdict.behavior}{_versus(verdict)}: "
+        f"{measured(verdict)}{_needed(verdict)}"
         for verdict in ordered
         if verdict.verdict in words and _kind(verdict) != "known"
     ]
@@ -91,3 +94,14 @@ def open_points(verdicts: Iterable[Verdict]) -> list[str]:
     return lines + [
         f"blocked    {model}  {count} claim{'s' * (count > 1)}: {reason}" for (model, reason), count in blocked.items()
     ]
+
+
+def _needed(verdict: Verdict) -> str:
+    """Say what would settle an undecided claim, in three words."""
+    if verdict.verdict is not Outcome.INCONCLUSIVE:
+        return ""
+    return "; no number decides it" if verdict.images_needed is None else f"; about {verdict.images_needed:,} decide it"
+
+
+def _versus(verdict: Verdict) -> str:
+    return f" vs {verdict.versus}" if verdict.versus else ""

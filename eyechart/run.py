@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from eyechart.contracts import Finding
-from eyechart.errors import BlockedError
-from eyechart.predictions import Predictions
+from eyechart.errors import BlockedError, NotApplicableError
+from eyechart.predictions import Absent, ByKey, Ints, Predictions
 from eyechart.store import Store
 from eyechart.zoo import Zoo
 
 ORIGINAL = "original"
+Strings: TypeAlias = NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,10 +40,12 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a need is met in the store, or why it cannot be."""
+    """Where a need is met in the store, or why it cannot be; `note` is what was tolerated to meet it."""
 
     key: str = ""
     blocked: str = ""
+    not_applicable: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +88,23 @@ class Run:
     cost: Cost = field(default_factory=Cost)
     _read: dict[Need, Predictions] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Let the zoo look for its image sets where the settings say."""
+        self.zoo = self.zoo.model_copy(update={"images": self.settings.images})
+
     @property
     def store(self) -> Store:
         """The store under `--store`."""
         return Store(self.settings.store)
 
     def address(self, need: Need) -> str:
-        """The key that meets a need. Raises BlockedError with the reason where it was not met."""
+        """The key that meets a need.
+
+        Raises BlockedError with the reason where it was not met, NotApplicableError where the source never can.
+        """
         found = self.addresses.get(need, Address(blocked="it was not predicted in this run"))
+        if found.not_applicable:
+            raise NotApplicableError(f"{need.model}: {found.not_applicable}")
         if found.blocked:
             raise BlockedError(found.blocked)
         return found.key
@@ -106,21 +122,73 @@ class Run:
         key, store = self.address(need), self.store
         table = store.read_table(key, ["key", "label", "predicted", "confidence"])
         keys, labels, predicted, confidence = (column.to_numpy() for column in table.columns)
+        unsure = len(confidence) > 0 and table["confidence"].null_count == len(confidence)
         bad = np.flatnonzero(~np.isfinite(confidence))
-        if len(bad):
+        if len(bad) and not unsure:
             raise BlockedError(
                 f"{need.model} gives no finite answer for {len(bad)} of {len(keys)} images of {need.image_set} "
                 f"under {need.view}, first {keys[bad[0]]!r}"
             )
 
-        def logits() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-            column = store.read_table(key, ["logits"])["logits"].combine_chunks()
-            return np.asarray(column.flatten().to_numpy().reshape(len(column), -1), dtype=np.float64)
+        names = store.columns(key)
+        reason = f"{need.model} was recorded without %s of {need.image_set}"
 
+        def matrix(column: str) -> NDArray[Any]:
+            if column not in names:
+                raise NotApplicableError(reason % column)
+            values = store.read_table(key, [column])[column].combine_chunks()
+            return np.asarray(values.flatten().to_numpy().reshape(len(values), -1))
+
+        rows, labels, also = self._relabeled(need, keys.astype(np.str_), labels.astype(np.int64))
+        recorded: dict[str, Callable[[], NDArray[Any]]] = {
+            name: partial(matrix, name) for name in ("probabilities", "ranked") if name in names
+        }
         return Predictions(
-            need.model, need.image_set, need.view, keys.astype(np.str_), labels.astype(np.int64),
-            predicted.astype(np.int64), confidence.astype(np.float64), logits,
+            need.model, need.image_set, need.view, keys[rows].astype(np.str_), labels,
+            predicted[rows].astype(np.int64),
+            Absent(reason % "the probability of its answers") if unsure else confidence[rows].astype(np.float64),  # type: ignore[arg-type]  # it stands for numbers that are not there
+            lambda: np.asarray(matrix("logits")[rows], dtype=np.float64),
+            also, ByKey(keys.astype(np.str_), recorded) if recorded else None,
         )  # fmt: skip
+
+    def _relabeled(self, need: Need, keys: Strings, labels: Ints) -> tuple[Ints, Ints, Mapping[str, tuple[int, ...]]]:
+        """Rows of a table that belong to the need's image set, with that set's own labels and further right ones."""
+        about = self.image_sets.get(need.image_set, {})
+        if not about.get("of") and not about.get("several_labels"):
+            return np.arange(len(keys)), labels, {}
+        index = self.index(need.image_set)
+        wanted = index["key"].to_numpy().astype(np.str_)
+        inside = np.flatnonzero(np.isin(keys, wanted))
+        place = {key: row for row, key in enumerate(wanted.tolist())}
+        of_set = np.array([place[key] for key in keys[inside].tolist()], dtype=np.int64)
+        also = {key: tuple(more) for key, more in zip(wanted.tolist(), index["also"].to_pylist(), strict=True) if more}
+        return inside, index["label"].to_numpy()[of_set].astype(np.int64), also
+
+    def index(self, image_set: str) -> pa.Table:
+        """Read what is known of an image set's images: `key`, `label`, `also` (a list), and its annotations.
+
+        Raises BlockedError where the set was not indexed in this run.
+        """
+        if image_set not in self.image_sets:
+            raise BlockedError(f"image set {image_set!r} was not indexed in this run")
+        return self.store.read_index(self.image_sets[image_set]["fingerprint"])
+
+    def notes(self, need: Need) -> str:
+        """What was tolerated in meeting a need, in words; mostly nothing."""
+        address = self.addresses.get(need, Address())
+        found = [*self.image_sets.get(need.image_set, {}).get("notes", ()), address.note, self._padded(need, address)]
+        return "; ".join(filter(None, found))
+
+    def _padded(self, need: Need, address: Address) -> str:
+        if need.view == ORIGINAL or not address.key or "padded" not in self.store.columns(address.key):
+            return ""
+        shares = self.store.read_table(address.key, ["padded"])["padded"].to_numpy()
+        touched = np.count_nonzero(shares)
+        return f"{touched / len(shares):.1%} of the images are padded, {shares.mean():.1%} of all that is seen"
+
+    def assume(self, need: Need, predictions: Predictions) -> None:
+        """Take these for the predictions that meet a need: a rehearsal before there are any."""
+        self._read[need] = predictions
 
     def finding(self, need: Need) -> Finding:
         """Read what was found of a contract. Raises BlockedError where there is nothing to read."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from eyechart.errors import nearest
-from eyechart.labels import LabelSpace, label_space
+from eyechart.labels import LabelSpace, counted_space, label_space, mapped_space, named_space
 
 
 class Entry(BaseModel):
@@ -33,12 +35,73 @@ class NamedLabels(Entry):
     names: tuple[str, ...] = Field(min_length=1)
 
 
-Labels = str | NamedLabels
+class CountedLabels(Entry):
+    """A label space of the user's own whose classes have numbers only."""
+
+    classes: int = Field(ge=2)
 
 
-def labels_of(labels: Labels) -> LabelSpace:
-    """Turn a `label_space` entry into its classes. Raises SpecError for an unknown name."""
-    return LabelSpace("own", labels.names) if isinstance(labels, NamedLabels) else label_space(labels)
+class MappedLabels(Entry):
+    """A label space whose classes stand for ImageNet classes, as a JSON file maps them (PUG-ImageNet).
+
+    `shared` says what holds for an ImageNet class under two names: "both" are right, or the published rule, "last".
+    """
+
+    mapping: str
+    shared: Literal["both", "last"] = "both"
+
+
+Labels = str | NamedLabels | CountedLabels | MappedLabels
+
+
+def labels_of(labels: Labels, resolve: Callable[[str], Path] = Path) -> LabelSpace:
+    """Turn a `label_space` entry into its classes; `resolve` finds the file it may name.
+
+    Raises SpecError for an unknown name, BlockedError for a file that is missing.
+    """
+    if isinstance(labels, NamedLabels):
+        return named_space(labels.names)
+    if isinstance(labels, CountedLabels):
+        return counted_space(labels.classes)
+    if isinstance(labels, MappedLabels):
+        return mapped_space(resolve(labels.mapping), labels.shared)
+    return label_space(labels)
+
+
+class Role(StrEnum):
+    """What an image set is for; a behavior asks for images by role, never by name."""
+
+    VALIDATION = "validation"
+    SHIFTED = "shifted"
+    RELABELED = "relabeled"
+    CORRUPTED = "corrupted"
+    CUE_CONFLICT = "cue-conflict"
+    FACTORS = "factors"
+    SYNTHETIC = "synthetic"
+    TRANSFER = "transfer"
+
+
+class ImageSetEntry(Entry):
+    """What every image set has, whatever its reader."""
+
+    role: Role
+
+
+class PixelsEntry(ImageSetEntry):
+    """What every set of real images has.
+
+    `path` starts at `--data`, or at the file that names it. `count` is how many images a complete set has;
+    another number blocks it. So do unreadable files, unless there are at most `allow_unreadable`, which are
+    then left out. `orientation: stored` ignores EXIF rotation, as torchvision's loaders do. `train` is where the
+    images are that linear probes learn from, in the same layout.
+    """
+
+    path: str
+    train: str | None = None
+    label_space: Labels
+    count: int | None = Field(default=None, gt=0)
+    allow_unreadable: int = Field(default=0, ge=0)
+    orientation: Literal["exif", "stored"] = "exif"
 
 
 class KnownFailure(Entry):
@@ -67,9 +130,24 @@ class PreprocessingEntry(Entry):
     std: tuple[float, float, float] | None = None
 
 
+PREPROCESSINGS: Mapping[str, Mapping[str, Any]] = {
+    "native": {},
+    "paper": {"resize": 256, "crop": 224, "interpolation": "bilinear"},
+}
+"""Preprocessing by name: the model's own, and what arXiv 2311.09215 gives both supervised models (§1.2)."""
+
+
+def _preprocessing_named(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value not in PREPROCESSINGS:
+        raise ValueError(f"preprocessing {value!r} is unknown: {nearest(value, PREPROCESSINGS)}")
+    return dict(PREPROCESSINGS[value])
+
+
 class ModelEntry(Entry):
     """What every model spec has, whatever its source."""
 
     label_space: Labels = "imagenet-1k"
-    preprocessing: PreprocessingEntry = PreprocessingEntry()
+    preprocessing: Annotated[PreprocessingEntry, BeforeValidator(_preprocessing_named)] = PreprocessingEntry()
     known_failures: dict[str, Annotated[KnownFailure, BeforeValidator(_as_known_failure)]] = {}

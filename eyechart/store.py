@@ -46,6 +46,26 @@ class Store:
         except (OSError, pa.ArrowException) as error:
             raise StoreError(f"{path}: cannot be read ({error}); delete the file to have it computed again") from error
 
+    def columns(self, key: str) -> frozenset[str]:
+        """Name the columns of one table."""
+        return frozenset(pq.read_schema(self.table_path(key)).names)
+
+    def _index_path(self, fingerprint: str) -> Path:
+        return self.root / "indexes" / f"{fingerprint}.parquet"
+
+    def read_index(self, fingerprint: str) -> pa.Table:
+        """Read the index of an image set. Raises StoreError where it is missing or damaged."""
+        try:
+            return pq.read_table(self._index_path(fingerprint))
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError(f"{self._index_path(fingerprint)}: cannot be read ({error})") from error
+
+    def keep_index(self, fingerprint: str, table: Callable[[], pa.Table]) -> None:
+        """Keep the index of an image set, unless it is there."""
+        path = self._index_path(fingerprint)
+        if not path.is_file():
+            self.write_file(path, table())
+
     def read_meta(self, key: str) -> dict[str, Any]:
         """Read what a table says of how it was made."""
         found = pq.read_schema(self.table_path(key)).metadata or {}

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eyechart.corruptions import check, corrupted
 from eyechart.errors import SpecError, nearest
 
 Image: TypeAlias = NDArray[np.uint8]
 """(height, width, 3) uint8 RGB."""
 
-Kind: TypeAlias = Literal["original", "shift", "relative_shift", "scale", "resolution", "relative_resolution"]
-_KINDS = ("original", "shift", "relative_shift", "scale", "resolution", "relative_resolution")
+Kind: TypeAlias = Literal[
+    "original", "shift", "black_shift", "relative_shift", "scale", "resolution", "relative_resolution", "corrupt"
+]
+_KINDS: tuple[Kind, ...] = get_args(Kind)
+_TEXT = re.compile(r"(?P<kind>\w+)(?:\((?:(?P<name>[a-z_]+), )?(?P<amount>[\d.]+)\))?")
 
 VERSION = 1
 """Part of every prediction's identity: raise it when a view changes what it does."""
@@ -26,32 +30,60 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A kind of change and its amount (pixels, a share, or a factor, as the kind says)."""
+    """A kind of change and its amount (pixels, a share, a factor, or a severity, as the kind says).
+
+    `name` says which corruption.
+    """
 
     kind: Kind
     amount: float = 0.0
+    name: str = ""
 
     def __str__(self) -> str:
-        """`original`, `shift(30)`, `scale(1.5)`."""
+        """`original`, `shift(30)`, `scale(1.5)`, `corrupt(fog, 3)`."""
         # every digit, since this text must be read back as the same view
-        amount = np.format_float_positional(self.amount, trim="-")
+        number = np.format_float_positional(self.amount, trim="-")
+        amount = f"{self.name}, {number}" if self.name else number
         return self.kind if self.kind == "original" else f"{self.kind}({amount})"
 
     @classmethod
     def parse(cls, text: str) -> View:
         """Read what `str` wrote. Raises SpecError for any other text."""
-        found = re.fullmatch(r"(\w+)(?:\(([\d.]+)\))?", text)
-        if not found or found[1] not in _KINDS or (found[1] == "original") != (found[2] is None):
+        found = _TEXT.fullmatch(text)
+        if (
+            not found
+            or found["kind"] not in _KINDS
+            or (found["kind"] == "original") != (found["amount"] is None)
+            or (found["kind"] == "corrupt") != (found["name"] is not None)
+        ):
             raise SpecError(f"view {text!r} is unknown: {nearest(text.partition('(')[0], _KINDS)}")
-        return cls(found[1], float(found[2] or 0))  # type: ignore[arg-type]  # checked against _KINDS above
+        if found["kind"] == "corrupt":
+            check(found["name"], float(found["amount"]))
+        return cls(found["kind"], float(found["amount"] or 0), found["name"] or "")
 
     def of_image(self, image: Image) -> Image:
         """Apply what this view does to the raw image; most views act on the preprocessing instead."""
         if self.kind == "shift":
             return _shifted(image, round(self.amount))
+        if self.kind == "black_shift":
+            return _shifted(image, round(self.amount), black=True)
+        if self.kind == "corrupt":
+            return corrupted(image, self.name, int(self.amount))
         if self.kind == "relative_shift":
             return _shifted(image, round(self.amount * min(image.shape[:2])))
         return image
+
+    @property
+    def pads(self) -> bool:
+        """Whether this view brings something into the picture that was not there."""
+        return self.kind in ("shift", "black_shift", "relative_shift")
+
+    def padded_share(self, height: int, width: int, crop: float) -> float:
+        """Share of what a model sees that a shift had to fill in: the center crop takes `crop` of the shorter side."""
+        short, long = min(height, width), max(height, width)
+        moved = round(self.amount * (short if self.kind == "relative_shift" else 1)) if self.pads else 0
+        seen = crop * short
+        return min(1.0, max(0.0, moved - (long - seen) / 2) / seen)
 
 
 ORIGINAL = View("original")
@@ -64,6 +96,17 @@ def shift(pixels: float) -> View:
     touches most ImageNet images and tests padding as much as invariance.
     """
     return View("shift", pixels)
+
+
+def black_shift(pixels: float) -> View:
+    """Shift as the paper's pictures show it (§4.7): what enters is black. See `View.padded_share`."""
+    return View("black_shift", pixels)
+
+
+def corrupt(name: str, severity: int) -> View:
+    """One of ImageNet-C's 15 corruptions at severity 1 to 5. Raises SpecError for any other."""
+    check(name, severity)
+    return View("corrupt", severity, name)
 
 
 def relative_shift(share: float) -> View:
@@ -86,12 +129,12 @@ def relative_resolution(factor: float) -> View:
     return View("relative_resolution", factor)
 
 
-def _shifted(image: Image, pixels: int) -> Image:
+def _shifted(image: Image, pixels: int, *, black: bool = False) -> Image:
     axis = 1 if image.shape[1] > image.shape[0] else 0
     side = image.shape[axis]
     if pixels >= side:
         raise ValueError(f"a shift by {pixels} pixels leaves nothing of an image of {side} pixels")
     pad = [(0, 0), (0, 0), (0, 0)]
     pad[axis] = (pixels, 0)
-    padded = np.pad(image, pad, mode="symmetric")
+    padded = np.pad(image, pad) if black else np.pad(image, pad, mode="symmetric")
     return padded[:side] if axis == 0 else padded[:, :side]

@@ -6,30 +6,22 @@ Reading imports no model library. A mistake is a `SpecError` that names file, li
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from eyechart.errors import SpecError, nearest
-from eyechart.schema import Entry, Labels, labels_of
+from eyechart.labels import LabelSpace
+from eyechart.levels import GateEntry
+from eyechart.margins import MarginEntry, check_units
+from eyechart.readers import READERS, DerivedSet, ImageSetSpec, Readers
+from eyechart.schema import Entry, Role, labels_of
 from eyechart.sources import SOURCES, ModelSpec
 
-
-class Role(StrEnum):
-    """What an image set is for; a behavior asks for images by role, never by name."""
-
-    VALIDATION = "validation"
-    SHIFTED = "shifted"
-    RELABELED = "relabeled"
-    CORRUPTED = "corrupted"
-    CUE_CONFLICT = "cue-conflict"
-    FACTORS = "factors"
-    SYNTHETIC = "synthetic"
-    TRANSFER = "transfer"
+__all__ = ["BoundOverride", "ImageSetSpec", "Role", "Zoo", "read_zoo"]
 
 
 class BoundOverride(Entry):
@@ -46,25 +38,17 @@ class BoundOverride(Entry):
         return self
 
 
-class ImageSetSpec(Entry):
-    """Where an image set's pixels and labels come from, and what it is for."""
-
-    role: Role
-    reader: Literal["rendered", "folder"]
-    path: str | None = None
-    label_space: Labels = "miniature"
-
-    @model_validator(mode="after")
-    def _reader_has_what_it_needs(self) -> ImageSetSpec:
-        if self.reader == "folder" and not (self.path and self.label_space):
-            raise ValueError("reader 'folder' needs the keys 'path' and 'label_space'")
-        return self
-
-
 class _ZooEntry(Entry):
-    image_sets: dict[str, ImageSetSpec] = Field(min_length=1)
+    image_sets: dict[str, Readers] = Field(min_length=1)
     models: dict[str, Annotated[ModelSpec, Field(discriminator="source")]] = Field(min_length=1)
     bounds: dict[str, BoundOverride] = {}
+    margins: dict[str, MarginEntry] = {}
+    gate: GateEntry = GateEntry()
+
+    @model_validator(mode="after")
+    def _margins_in_their_units(self) -> _ZooEntry:
+        check_units(self.margins)
+        return self
 
 
 class _File(Entry):
@@ -72,7 +56,10 @@ class _File(Entry):
 
 
 class Zoo(BaseModel):
-    """Models and the image sets they are judged on. Relative paths resolve against `file`'s folder."""
+    """Models and the image sets they are judged on. Relative paths resolve against `file`'s folder.
+
+    `images` is where the real image sets are (`--data`); paths of image sets are looked for there first.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -81,10 +68,42 @@ class Zoo(BaseModel):
     image_sets: dict[str, ImageSetSpec]
     models: dict[str, ModelSpec]
     bounds: dict[str, BoundOverride]
+    images: Path | None = None
+    margins: dict[str, MarginEntry] = {}
+    gate: GateEntry = GateEntry()
 
     def path(self, relative: str) -> Path:
         """Resolve a path of this zoo's file."""
         return (self.file.parent / Path(relative).expanduser()).resolve()
+
+    def image_path(self, relative: str) -> Path:
+        """Resolve a path of an image set: under `images` where there is such a file, else as `path` does."""
+        if self.images is None or (not (self.images / relative).exists() and self.path(relative).exists()):
+            return self.path(relative)
+        return (self.images / Path(relative).expanduser()).resolve()
+
+    def places(self, relative: str) -> tuple[Path, ...]:
+        """Where a recorded file is looked for: beside this zoo's file, then where the real image sets are."""
+        return tuple(dict.fromkeys([self.path(relative), self.image_path(relative)]))
+
+    def labels(self, name: str) -> LabelSpace:
+        """The label space of an image set. Raises BlockedError where it is in a file that is missing."""
+        spec = self.image_sets[name]
+        if isinstance(spec, DerivedSet):
+            return self.labels(spec.of)
+        return labels_of(spec.label_space, self.image_path)
+
+    def with_checkpoint(self, model: str, name: str, weights: Path) -> Zoo:
+        """Add `name`: what `models.yaml` says of `model`, with other weights. Raises SpecError where it has no file."""
+        spec = self.models[model]
+        if not hasattr(spec, "weights"):
+            raise SpecError(f"--checkpoint: {model!r} has source {spec.source!r}, which takes no weights file")
+        if name in self.models and name != model:
+            raise SpecError(
+                f"--checkpoint {name}=…: {name!r} is another model of zoo {self.name!r}; give another NAME="
+            )
+        change = {"weights": str(weights), **({"pretrained": None} if hasattr(spec, "pretrained") else {})}
+        return self.model_copy(update={"models": {**self.models, name: spec.model_copy(update=change)}})
 
     def sets_with(self, roles: tuple[Role, ...]) -> list[str]:
         """Name the image sets that play one of these roles, in the file's order."""
@@ -112,17 +131,29 @@ def read_zoo(file: Path, name: str) -> Zoo:
     if name not in zoos:
         raise SpecError(f"{file}: zoo {name!r} is unknown: {nearest(name, zoos)}")
     zoo = Zoo(name=name, file=file.resolve(), **dict(zoos[name]))
-    for key, spec in {**zoo.image_sets, **zoo.models}.items():
-        try:
-            labels_of(spec.label_space)
-        except SpecError as error:
-            raise SpecError(f"{file}: zoos.{name}.*.{key}: {error}") from error
+    _check(zoo, data["zoos"][name])
     return zoo
+
+
+def _check(zoo: Zoo, data: Any) -> None:
+    """Raise SpecError for a label space, or an image set under `of`, that is unknown."""
+    for kind, entries in (("image_sets", zoo.image_sets), ("models", zoo.models)):
+        for key, spec in entries.items():
+            where = f"{zoo.file}:{data[kind].lc.data[key][0] + 1}: zoos.{zoo.name}.{kind}.{key}"
+            try:
+                if isinstance(named := getattr(spec, "label_space", None), str):
+                    labels_of(named)
+            except SpecError as error:
+                raise SpecError(f"{where}: {error}") from error
+            if isinstance(spec, DerivedSet):
+                whole = [name for name, other in zoo.image_sets.items() if not isinstance(other, DerivedSet)]
+                if spec.of not in whole:
+                    raise SpecError(f"{where}.of: {spec.of!r} is no image set of its own: {nearest(spec.of, whole)}")
 
 
 def _explain(file: Path, data: Any, error: dict[str, Any]) -> str:
     """One sentence: file, line, key, what was found there, what is allowed."""
-    keys = [key for i, key in enumerate(error["loc"]) if not (key in SOURCES and i == 4)]
+    keys = [key for i, key in enumerate(error["loc"]) if not (key in (*SOURCES, *READERS) and i == 4)]
     line, node = 0, data
     for key in keys:
         try:
@@ -137,7 +168,8 @@ def _explain(file: Path, data: Any, error: dict[str, Any]) -> str:
     if error["type"] in ("literal_error", "enum"):
         return f"{where}: {error['input']!r} is unknown: {nearest(str(error['input']), _quoted(context['expected']))}"
     if error["type"] == "union_tag_invalid":
-        return f"{where}: source {context['tag']!r} is unknown: {nearest(context['tag'], SOURCES)}"
+        kind, allowed = (".reader:", READERS) if "image_sets" in keys else (": source", SOURCES)
+        return f"{where}{kind} {context['tag']!r} is unknown: {nearest(context['tag'], allowed)}"
     if error["type"] == "union_tag_not_found":
         return f"{where}: the key 'source' is missing: {nearest('', SOURCES)}"
     if error["type"] == "value_error":

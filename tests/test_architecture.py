@@ -14,15 +14,15 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 
 LAYERS = [
     # left: knows nothing of the others; a module imports only modules of its own line or of lines above
-    {"errors", "digest", "clip"},
-    {"miniature"},
-    {"labels", "measurement", "progress"},
-    {"schema", "store", "views", "predictions", "intervals"},
-    {"checkpoint", "images", "measures", "judge"},
-    {"sources", "contracts"},
-    {"zoo"},
-    {"readers", "claims", "run"},
-    {"predict", "report"},
+    {"errors", "digest", "clip", "tables"},
+    {"miniature", "cue_conflict", "published", "corruptions"},
+    {"labels", "progress"},
+    {"schema", "store", "views", "measurement", "predictions", "recipe", "intervals"},
+    {"checkpoint", "images", "measures", "levels", "margins", "judge", "decoding", "readouts", "joining", "recordings"},
+    {"sources", "contracts", "files"},
+    {"zoo", "readers"},
+    {"claims", "run", "pace"},
+    {"predict", "report", "recorded", "gates"},
 ]
 """The flow, left to right: words, what is declared, what is loaded, what is predicted, what is judged and reported."""
 

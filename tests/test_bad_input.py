@@ -55,7 +55,7 @@ MISTAKES = {
                            ["until", "found 'soon'", "date"]),
     "two bounds": ("    models:", "    bounds: {t: {at_most: 1, at_least: 0, reason: x}}\n    models:",
                    ["bounds.t", "exactly one of at_most and at_least"]),
-    "a folder without a path": ("reader: rendered", "reader: folder", ["reader 'folder' needs the keys 'path'"]),
+    "a folder without a path": ("reader: rendered", "reader: folder", ["validation.path: this key is missing"]),
 }  # fmt: skip
 
 

@@ -134,7 +134,7 @@ def test_an_expired_known_failure_excuses_nothing(judge):
     known = excused(["validation"], reason="Until the retraining.", until="2020-02-02")
     run = judge({"boastful": toy("boastful", known_failures=known)}, "-k", "calibration and validation")
     assert run.code == 1
-    assert "its known failure expired on 2020-02-02: Until the retraining." in run.text
+    assert "its known failure has expired: Until the retraining. (until 2020-02-02)" in run.text
     assert run.claims[0]["known_failure"] is None
 
 

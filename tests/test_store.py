@@ -51,7 +51,7 @@ def full_after(monkeypatch, count: int) -> None:
 def test_a_full_disk_is_an_error_that_names_the_store_and_loses_nothing(store, zoo, monkeypatch):
     """What was complete stays and is not computed again; no half file is left; the error names the store and why."""
     with monkeypatch.context() as full:
-        full_after(full, 1)
+        full_after(full, 2)  # the index of the image set, and one part
         with pytest.raises(StoreError, match="No space left on device") as error:
             predict(zoo, store, {VALIDATION}, limit=CHUNK + 10)
     assert str(store) in str(error.value)
@@ -67,7 +67,7 @@ def test_a_full_disk_is_an_error_that_names_the_store_and_loses_nothing(store, z
 def test_a_disk_that_fills_while_parts_are_joined_keeps_the_parts(store, zoo, monkeypatch):
     """Parts are dropped only once the whole table is there."""
     with monkeypatch.context() as full:
-        full_after(full, 1)
+        full_after(full, 2)  # the index of the image set, and one part
         with pytest.raises(StoreError, match="No space left on device"):
             predict(zoo, store, {VALIDATION})
     assert predict(zoo, store, {VALIDATION}).cost.answers == 0

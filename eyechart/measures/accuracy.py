@@ -12,17 +12,20 @@ from eyechart.intervals import clopper_pearson, mean_of, mean_over_draws, tango
 from eyechart.measurement import Measurement
 from eyechart.measures.pairing import require_images, require_one_each, require_same_images
 from eyechart.predictions import Predictions
+from eyechart.recipe import remembered
 
 SHARE = (0.0, 1.0)
 """What a share can be."""
 
 
+@remembered
 def accuracy(predictions: Predictions) -> Measurement:
     """Share of images whose class the checkpoint names. Raises ValueError where there are no images."""
     require_images(predictions)
     return share("top1", int(np.count_nonzero(predictions.correct)), len(predictions))
 
 
+@remembered
 def clustered_accuracy(predictions: Predictions, clusters: NDArray[np.str_] | NDArray[np.int64]) -> Measurement:
     """Accuracy on images that come in `clusters` (n,): renderings of one asset, frames of one video.
 
@@ -35,6 +38,7 @@ def clustered_accuracy(predictions: Predictions, clusters: NDArray[np.str_] | ND
     return Measurement("top1", mean.value, len(predictions), mean.limits, "Student's t, clustered")
 
 
+@remembered
 def accuracy_over_draws(draws: Sequence[Predictions]) -> Measurement:
     """Mean accuracy of several trainings of one thing (linear probes on other subsets), judged on the same images.
 
@@ -51,6 +55,7 @@ def accuracy_over_draws(draws: Sequence[Predictions]) -> Measurement:
     return Measurement("top1", mean.value, len(draws[0]), mean.limits, "analysis of variance, images x draws")
 
 
+@remembered
 def accuracy_drop(original: Predictions, changed: Predictions) -> Measurement:
     """Accuracy of `original` less that of `changed` on the same images, in shares: positive is worse under the change.
 
@@ -70,6 +75,7 @@ def accuracy_drop(original: Predictions, changed: Predictions) -> Measurement:
     )
 
 
+@remembered
 def answers_kept(original: Predictions, changed: Predictions) -> Measurement:
     """Share of images that get the same answer, right or wrong, from `changed` as from `original`.
 

@@ -8,8 +8,10 @@ from eyechart.intervals import ece, equal_width_ece, mean_of
 from eyechart.measurement import Measurement
 from eyechart.measures.pairing import require_images
 from eyechart.predictions import Floats, Predictions
+from eyechart.recipe import remembered
 
 
+@remembered
 def calibration_error(predictions: Predictions, bins: int = 15) -> Measurement:
     """Calibration error of the top answer: debiased, over `bins` equal-mass bins.
 
@@ -29,6 +31,7 @@ def calibration_error(predictions: Predictions, bins: int = 15) -> Measurement:
     )
 
 
+@remembered
 def confidence_gap(predictions: Predictions) -> Measurement:
     """Mean confidence less accuracy: positive where the checkpoint is overconfident, negative where underconfident.
 

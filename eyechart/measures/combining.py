@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from eyechart.measurement import Limits, Measurement
+from eyechart.recipe import remembered
 
 
+@remembered
 def highest(measure: str, measurements: Sequence[Measurement]) -> Measurement:
     """Largest of several measurements, under the name `measure`: the worst of drops or of error ratios.
 
@@ -21,12 +23,14 @@ def highest(measure: str, measurements: Sequence[Measurement]) -> Measurement:
     return _extreme(measure, worst, partial(_highest_limits, _all_limits(measurements)), len(measurements))
 
 
+@remembered
 def lowest(measure: str, measurements: Sequence[Measurement]) -> Measurement:
     """Smallest of several measurements, such as the worst of accuracies; the mirror image of `highest`."""
     worst = min(measurements, key=lambda each: each.value, default=None)
     return _extreme(measure, worst, partial(_lowest_limits, _all_limits(measurements)), len(measurements))
 
 
+@remembered
 def average(measure: str, measurements: Sequence[Measurement]) -> Measurement:
     """Mean of measurements on independent images, such as the accuracies of several transfer tasks.
 
@@ -42,6 +46,7 @@ def average(measure: str, measurements: Sequence[Measurement]) -> Measurement:
     return Measurement(measure, value, sum(each.count for each in measurements), limits, "MOVER, independent images")
 
 
+@remembered
 def difference(measure: str, first: Measurement, second: Measurement) -> Measurement:
     """`first` less `second`, for measures that have no paired interval, such as the calibration errors of two models.
 

@@ -11,8 +11,10 @@ from eyechart.intervals import linearized
 from eyechart.measurement import Measurement
 from eyechart.measures.pairing import require_images, require_one_each, require_same_images, title
 from eyechart.predictions import Bools, Predictions
+from eyechart.recipe import remembered
 
 
+@remembered
 def error_ratio(predictions: Predictions, in_factor: Bools) -> Measurement:
     """Error rate on the images `in_factor` (n,) over that on all images (ImageNet-X, Idrissi et al. 2022).
 
@@ -38,6 +40,7 @@ def error_ratio(predictions: Predictions, in_factor: Bools) -> Measurement:
     )
 
 
+@remembered
 def error_consistency(first: Predictions, second: Predictions) -> Measurement:
     """Agreement of two checkpoints on which images are hard, beyond chance: Cohen's kappa of right and wrong.
 

@@ -12,11 +12,13 @@ from eyechart.measures.accuracy import accuracy_drop, answers_kept
 from eyechart.measures.combining import highest, lowest
 from eyechart.measures.pairing import require_images, require_same_images
 from eyechart.predictions import Floats, Predictions
+from eyechart.recipe import remembered
 
 Grid = Mapping[str, Sequence[Predictions]]
 """Corruption → the predictions under each of its severities."""
 
 
+@remembered
 def mean_corruption_error(grid: Grid, reference: Mapping[str, float] | None = None) -> Measurement:
     """Error rate over corruptions: mean over severities, over the `reference` error of the corruption, then over them.
 
@@ -29,6 +31,7 @@ def mean_corruption_error(grid: Grid, reference: Mapping[str, float] | None = No
     return Measurement(_name(reference), mean.value, _images(grid), mean.limits, "Student's t over images")
 
 
+@remembered
 def mean_corruption_error_rise(first: Grid, second: Grid, reference: Mapping[str, float] | None = None) -> Measurement:
     """Mean corruption error of `second` less that of `first` on the same images: positive where `second` is worse.
 
@@ -44,11 +47,13 @@ def mean_corruption_error_rise(first: Grid, second: Grid, reference: Mapping[str
     return Measurement(f"{_name(reference)}_rise", mean.value, _images(first), mean.limits, "Student's t, paired")
 
 
+@remembered
 def worst_drop(original: Predictions, changed: Sequence[Predictions]) -> Measurement:
     """Largest of the accuracy drops from `original` to each of `changed`; see `highest`."""
     return highest("worst_top1_drop", [accuracy_drop(original, each) for each in changed])
 
 
+@remembered
 def least_kept(original: Predictions, changed: Sequence[Predictions]) -> Measurement:
     """Smallest of the shares of answers that each of `changed` has in common with `original`; see `lowest`."""
     return lowest("least_agreement", [answers_kept(original, each) for each in changed])

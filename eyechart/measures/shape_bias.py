@@ -12,6 +12,7 @@ from eyechart.measurement import Measurement
 from eyechart.measures.accuracy import SHARE, share
 from eyechart.measures.pairing import require_images, require_one_each, require_same_images, title
 from eyechart.predictions import Bools, Floats, Ints, Predictions
+from eyechart.recipe import remembered
 
 Names = NDArray[np.str_]
 
@@ -32,6 +33,7 @@ class Cues:
     texture_images: Names
 
 
+@remembered
 def shape_bias(predictions: Predictions, cues: Cues) -> Measurement:
     """Share of shape among the answers that name the shape's or the texture's class (Geirhos et al. 2019).
 
@@ -45,6 +47,7 @@ def shape_bias(predictions: Predictions, cues: Cues) -> Measurement:
     return Measurement("shape_bias", bias, int(np.count_nonzero(decided)), mean.limits, method)
 
 
+@remembered
 def shape_bias_drop(first: Predictions, second: Predictions, cues: Cues) -> Measurement:
     """Shape bias of `first` less that of `second` on the same images, with the paired error.
 
@@ -59,6 +62,7 @@ def shape_bias_drop(first: Predictions, second: Predictions, cues: Cues) -> Meas
     return Measurement("shape_bias_drop", mean.value, int(np.count_nonzero(decided)), mean.limits, method)
 
 
+@remembered
 def cue_decisions(predictions: Predictions, cues: Cues) -> Measurement:
     """Share of images with conflicting cues whose answer names one of both; where it is low, shape bias says little."""
     by_shape, by_texture = _decisions(predictions, cues)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +15,24 @@ from numpy.typing import NDArray
 from eyechart.errors import BlockedError, nearest
 from eyechart.images import ImageSet
 from eyechart.predictions import Ints
+from eyechart.schema import ImageSetEntry, Labels
 from eyechart.store import Store
 from eyechart.views import Image
-from eyechart.zoo import ImageSetSpec, Zoo
+
+if TYPE_CHECKING:
+    from eyechart.zoo import Zoo
 
 WORKERS = min(4, os.cpu_count() or 1)
 
 
-def read(name: str, spec: ImageSetSpec, zoo: Zoo, store: Store) -> ImageSet:  # noqa: ARG001  # one call for all readers
+class RenderedSet(ImageSetEntry):
+    """A set that the miniature renders; its name says which."""
+
+    reader: Literal["rendered"]
+    label_space: Labels = "miniature"
+
+
+def read(name: str, spec: RenderedSet, zoo: Zoo, store: Store) -> ImageSet:  # noqa: ARG001  # one call for all readers
     """Index the miniature's set of this name, rendering it the first time.
 
     A cached set is used only if its index carries the fingerprint of the published one; pixels are checked against

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from eyechart.sources.onnx import OnnxSpec
 from eyechart.sources.open_clip import OpenClipSpec
 from eyechart.sources.python import PythonSpec
+from eyechart.sources.recorded import RecordedSpec
 from eyechart.sources.timm import TimmSpec
 
-ModelSpec: TypeAlias = TimmSpec | OpenClipSpec | PythonSpec
-SOURCES = ("timm", "open_clip", "python")
+LiveSpec: TypeAlias = TimmSpec | OpenClipSpec | OnnxSpec | PythonSpec
+"""Sources of models that can be asked."""
+
+ModelSpec: TypeAlias = TimmSpec | OpenClipSpec | OnnxSpec | PythonSpec | RecordedSpec
+SOURCES = ("timm", "open_clip", "onnx", "python", "recorded")

@@ -63,8 +63,8 @@ def weights_digest(root: Path, relative: str) -> str:
         raise BlockedError(f"weights {path}: cannot be read ({error.strerror})") from error
 
 
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Read a state dict from safetensors, or from a torch file that holds tensors only.
+def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
+    """Read a state dict from safetensors or a torch file, and say what was taken off to find it (see `unwrapped`).
 
     Raises BlockedError for a pickle that would run code, and for a file that is neither.
     """
@@ -76,8 +76,9 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise BlockedError(
             f"weights {path}: refused, this pickle would run code when loaded. Save the state dict alone "
@@ -85,9 +86,51 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         ) from error
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
         raise BlockedError(f"weights {path}: cannot be read as {path.suffix or 'weights'}: {error}") from error
-    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise BlockedError(f"weights {path}: expected a state dict (names to tensors), found {type(state).__name__}")
-    return dict(state)
+    found, note = unwrapped(state)
+    if found is None:
+        inside = f" with {', '.join(map(repr, list(state)[:8]))}" if isinstance(state, Mapping) else ""
+        raise BlockedError(
+            f"weights {path}: expected a state dict (names to tensors), found {type(state).__name__}{inside}"
+        )
+    return found, note
+
+
+WRAPPERS = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "state_dict", "model", "model_state_dict")
+"""Under what training scripts keep a state dict, averaged weights first: they are what is meant to be used."""
+
+PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What wrappers for parallel training, compilation and training loops put before every name."""
+
+
+def unwrapped(state: Any) -> tuple[dict[str, torch.Tensor] | None, str]:
+    """Find the state dict in what a file holds, and say what was taken off; None where there is none."""
+    import torch
+
+    taken = []
+    while isinstance(state, Mapping) and not all(isinstance(value, torch.Tensor) for value in state.values()):
+        wrapper = next((name for name in WRAPPERS if isinstance(state.get(name), Mapping) and state[name]), None)
+        if wrapper is None:
+            return None, ""
+        taken.append(f"taken from {wrapper!r}")
+        state = state[wrapper]
+    if not isinstance(state, Mapping) or not state:
+        return None, ""
+    names = list(state)
+    while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in names)), ""):
+        taken.append(f"prefix {prefix!r} removed")
+        names = [name.removeprefix(prefix) for name in names]
+    return dict(zip(names, state.values(), strict=True)), ", ".join(taken)
+
+
+def unreachable(what: str, error: Exception) -> BlockedError:
+    """Say what was asked of a hub, where a local copy would have been found, and how to do without."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    first = (str(error).splitlines() or [""])[0]
+    return BlockedError(
+        f"could not fetch {what} ({type(error).__name__}: {first}). A copy fetched before would be in {HF_HUB_CACHE}; "
+        "HF_HOME names another place. Offline, give a local file in models.yaml: weights: PATH.safetensors"
+    )
 
 
 def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:

@@ -17,7 +17,15 @@ from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.labels import LabelSpace
 from eyechart.schema import ModelEntry, PreprocessingEntry
 from eyechart.sources import timm as timm_source
-from eyechart.sources.base import Surroundings, TorchAnswers, fill, read_weights, weights_digest, weights_file
+from eyechart.sources.base import (
+    Surroundings,
+    TorchAnswers,
+    fill,
+    read_weights,
+    unreachable,
+    weights_digest,
+    weights_file,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +50,8 @@ class OpenClipSpec(ModelEntry):
 
     @model_validator(mode="after")
     def _weights_are_named(self) -> OpenClipSpec:
-        if (self.pretrained is None) == (self.weights is None):
+        from_hub = isinstance(self.architecture, str) and self.architecture.startswith("hf-hub:")
+        if (self.pretrained is None) == (self.weights is None) and not (from_hub and self.weights is None):
             raise ValueError("give exactly one of 'pretrained' and 'weights'")
         if isinstance(self.architecture, dict) and self.weights is None:
             raise ValueError("an architecture given as a configuration needs 'weights'")
@@ -67,9 +76,11 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
     Raises SpecError for an unknown model or prompt set, BlockedError where weights cannot be had or do not fit.
     """
     module = _build(spec)
+    note = ""
     if spec.weights:
         path = weights_file(around.root, spec.weights)
-        fill(module, read_weights(path), path)
+        state, note = read_weights(path)
+        fill(module, state, path)
     module.eval()
     preprocessing = _preprocessing(module, spec.preprocessing)
     templates, names = _templates(spec.prompts), _class_names(around.labels)
@@ -91,7 +102,7 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
     )
     scale = float(module.logit_scale.detach().exp()) if spec.logit_scale == "model" else float(spec.logit_scale)
     answers = TorchAnswers(_zero_shot(module, text, scale), preprocessing, around, _own_side(module), _resized(spec))
-    return Checkpoint(resolved, answers)
+    return Checkpoint(resolved, answers, note)
 
 
 def _build(spec: OpenClipSpec) -> Any:
@@ -107,11 +118,9 @@ def _build(spec: OpenClipSpec) -> Any:
         raise SpecError(f"open_clip has no architecture {spec.architecture!r}: {allowed}")
     try:
         return open_clip.create_model(spec.architecture, pretrained=spec.pretrained, load_weights=spec.weights is None)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise BlockedError(
-            f"open_clip could not fetch the weights of {spec.architecture!r}/{spec.pretrained!r} "
-            f"({type(error).__name__}: {str(error).splitlines()[0]}). Offline, give a local file in models.yaml "
-            "in place of `pretrained`: weights: PATH.safetensors"
+    except Exception as error:  # the hub's client raises many kinds when it cannot be reached
+        raise unreachable(
+            f"the weights of {spec.architecture!r}/{spec.pretrained!r} through open_clip", error
         ) from error
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from eyechart.checkpoint import Batch, Checkpoint, Geometry, Logits, Preprocessing, Resolved
@@ -19,16 +20,17 @@ LIBRARIES: tuple[str, ...] = ()
 
 
 class PythonSpec(ModelEntry):
-    """`factory` ("package.module:function") returns a callable from images to logits or probabilities.
+    """`factory` ("package.module:function") returns a callable from images to logits, probabilities or labels.
 
-    Images come as a uint8 array (n, height, width, 3); answers leave as a float array (n, classes).
+    Images come as a uint8 array (n, height, width, 3); answers leave as a float array (n, classes), labels as
+    class numbers (n,).
     `version` stands for the weights, which cannot be seen from here: change it when the answers change.
     """
 
     source: Literal["python"]
     factory: str = Field(pattern=r"^[\w.]+:\w+$")
     version: str = Field(min_length=1)
-    returns: Literal["logits", "probabilities"] = "logits"
+    returns: Literal["logits", "probabilities", "labels"] = "logits"
 
 
 def weights(spec: PythonSpec, root: Path) -> str:  # noqa: ARG001  # every source answers the same call
@@ -45,6 +47,8 @@ def load(spec: PythonSpec, around: Surroundings) -> Checkpoint:
         raise BlockedError(f"factory {spec.factory!r} failed: {type(error).__name__}: {error}") from error
 
     def answer(batch: Batch) -> Logits:
+        if spec.returns == "labels":
+            return _one_of(np.asarray(model(batch)), len(around.labels))
         answers = np.asarray(model(batch), dtype=np.float32)
         if spec.returns == "logits":
             return answers
@@ -61,5 +65,15 @@ def load(spec: PythonSpec, around: Surroundings) -> Checkpoint:
         patch=1,
         classes=len(around.labels),
         precision=around.precision,
+        answers="labels" if spec.returns == "labels" else "distribution",
     )
     return Checkpoint(resolved, answer)
+
+
+def _one_of(labels: NDArray[Any], classes: int) -> Logits:
+    """(n, classes): 1 for the class that is named. Raises BlockedError for what are no class numbers."""
+    if not np.issubdtype(labels.dtype, np.integer) or labels.ndim != 1:
+        raise BlockedError(f"expected class numbers (n,), found {labels.dtype} {labels.shape}")
+    if labels.min(initial=0) < 0 or labels.max(initial=0) >= classes:
+        raise BlockedError(f"expected class numbers from 0 to {classes - 1}, found {labels.min()} to {labels.max()}")
+    return np.asarray(np.eye(classes, dtype=np.float32)[labels])

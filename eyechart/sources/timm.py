@@ -9,7 +9,15 @@ from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved, r
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.schema import ModelEntry, PreprocessingEntry
-from eyechart.sources.base import Surroundings, TorchAnswers, fill, read_weights, weights_digest, weights_file
+from eyechart.sources.base import (
+    Surroundings,
+    TorchAnswers,
+    fill,
+    read_weights,
+    unreachable,
+    weights_digest,
+    weights_file,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -37,9 +45,11 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
     Raises SpecError for an unknown architecture, BlockedError where weights cannot be had or do not fit.
     """
     module = _build(spec, len(around.labels))
+    note = ""
     if spec.weights:
         path = weights_file(around.root, spec.weights)
-        fill(module, read_weights(path), path)
+        state, note = read_weights(path)
+        fill(module, state, path)
     preprocessing = _preprocessing(module, spec.preprocessing)
     resolved = Resolved(
         source="timm",
@@ -51,7 +61,7 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
         classes=len(around.labels),
         precision=around.precision,
     )
-    return Checkpoint(resolved, TorchAnswers(module, preprocessing, around, own_side(module), resized))
+    return Checkpoint(resolved, TorchAnswers(module, preprocessing, around, own_side(module), resized), note)
 
 
 def _build(spec: TimmSpec, classes: int) -> torch.nn.Module:
@@ -66,13 +76,10 @@ def _build(spec: TimmSpec, classes: int) -> torch.nn.Module:
         )
     except TypeError as error:
         raise SpecError(f"timm's {name!r} does not take the arguments {spec.arguments}: {error}") from error
-    except (AssertionError, OSError, RuntimeError, ValueError) as error:
-        if spec.weights is not None:
+    except Exception as error:  # the hub's client raises many kinds when it cannot be reached
+        if spec.weights is not None and ":" not in spec.architecture:
             raise SpecError(f"timm cannot build {name!r} with the arguments {spec.arguments}: {error}") from error
-        raise BlockedError(
-            f"timm could not fetch the weights of {spec.architecture!r} ({type(error).__name__}: "
-            f"{str(error).splitlines()[0]}). Offline, give a local file in models.yaml: weights: PATH.safetensors"
-        ) from error
+        raise unreachable(f"the weights of {spec.architecture!r} through timm", error) from error
 
 
 def _preprocessing(module: torch.nn.Module, stated: PreprocessingEntry) -> Preprocessing:

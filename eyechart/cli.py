@@ -1,0 +1,146 @@
+"""The command `eyechart`: what is done outside a pytest run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from eyechart.errors import EyechartError, SpecError, nearest
+from eyechart.gates.command import add_baseline
+from eyechart.images import ImageSet
+from eyechart.readers import read_image_set
+from eyechart.run import Run, Settings
+from eyechart.schema import PixelsEntry
+from eyechart.store import Store
+from eyechart.zoo import Zoo, read_zoo
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 if all is well, 1 if not, 2 for wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except EyechartError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="eyechart", description="Behavior tests for vision models.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check = commands.add_parser("check-data", help="say which image sets of a zoo are there and whole")
+    check.add_argument("--data", metavar="DIR", help="where the real image sets are (or EYECHART_IMAGES)")
+    check.add_argument("--zoo", default="paper", help="zoo whose image sets are checked (default: %(default)s)")
+    check.add_argument("--models", default="models.yaml", metavar="FILE", help="default: %(default)s")
+    check.add_argument("--store", default=".eyechart/store", metavar="DIR", help="default: %(default)s")
+    check.add_argument("--set", action="append", metavar="NAME", dest="sets", help="check only this one (repeatable)")
+    check.add_argument("--verify", action="store_true", help="read every file again, whatever is known of it")
+    check.set_defaults(run=_check_data)
+    train = commands.add_parser("train", help="train a model of the miniature zoo")
+    train.add_argument("name", metavar="NAME", help="a model of zoo miniature, such as vit-sup")
+    train.add_argument("--models", default="models.yaml", metavar="FILE", help="default: %(default)s")
+    train.add_argument("--output", default="eyechart/miniature/weights", metavar="DIR", help="default: %(default)s")
+    train.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    train.add_argument("--device", default="cpu", help="default: %(default)s")
+    train.set_defaults(run=_train)
+    add_baseline(commands)
+    return parser
+
+
+def _check_data(options: argparse.Namespace) -> int:
+    images = options.data or os.environ.get("EYECHART_IMAGES")
+    settings = Settings(Path(options.store).resolve(), Path(images).expanduser().resolve() if images else None)
+    zoo = Run(read_zoo(Path(options.models), options.zoo), settings).zoo
+    store = Store(settings.store)
+    for name in options.sets or ():
+        if name not in zoo.image_sets:
+            raise SpecError(f"--set {name!r} is not in zoo {zoo.name!r}: {nearest(name, zoo.image_sets)}")
+    names = list(options.sets or zoo.image_sets)
+    print(f"zoo {zoo.name}, images under {settings.images or zoo.file.parent}")
+    faults = {name: check_set(zoo, name, store, verify=options.verify) for name in names}
+    bad = [name for name, sound in faults.items() if not sound]
+    print(
+        f"{len(names) - len(bad)} of {len(names)} image sets are there and whole"
+        + (f"; not {', '.join(bad)}" * bool(bad))
+    )
+    return 1 if bad else 0
+
+
+def check_set(zoo: Zoo, name: str, store: Store, *, verify: bool) -> bool:
+    """Print what there is of one image set; returns whether it is whole."""
+    spec = zoo.image_sets[name]
+    # Everything is tolerated here, so that everything can be told at once.
+    lenient = spec.model_copy(update={"count": None, "allow_unreadable": sys.maxsize, "allow_missing": 0.999999})
+    open_zoo = zoo.model_copy(update={"image_sets": {**zoo.image_sets, name: lenient}})
+    try:
+        found = read_image_set(open_zoo, name, store, None)
+        if verify:
+            found = _looked_at_again(found, open_zoo, store)
+        problems = [*_problems(found, spec), *_blocked(zoo, name, store)]
+        classes = f"{len(set(found.labels.tolist()))} of {len(zoo.labels(name))} classes"
+    except EyechartError as error:
+        print(f"  {name:24} MISSING  {error}")
+        return False
+    expected = f" of {count:,}" if (count := getattr(spec, "count", None)) else ""
+    print(
+        f"  {name:24} {'ok' if not problems else 'BAD':7}  {len(found):,}{expected} images, {classes}, "
+        f"{len(found.unreadable)} unreadable, fingerprint {found.fingerprint}"
+    )
+    for problem in problems:
+        print(f"  {'':24}          {problem}")
+    return not problems
+
+
+def _looked_at_again(before: ImageSet, zoo: Zoo, store: Store) -> ImageSet:
+    """Forget what is known of files, and read them again."""
+    for kind in ("files", "shards", "parquet-images"):
+        shutil.rmtree(store.root / kind, ignore_errors=True)
+    again = read_image_set(zoo, before.name, store, None)
+    if again.fingerprint != before.fingerprint:
+        print(f"  {before.name:24} CHANGED  its files were changed in place without a trace; it is another set now")
+    return again
+
+
+def _problems(found: ImageSet, spec: object) -> list[str]:
+    if not isinstance(spec, PixelsEntry):
+        return []
+    problems = []
+    whole = len(found) + len(found.unreadable)
+    if spec.count is not None and whole != spec.count:
+        problems.append(f"{whole:,} images, expected {spec.count:,}: {spec.count - whole:+,} are missing")
+    if len(found.unreadable) > spec.allow_unreadable:
+        problems += [f"cannot be read: {each}" for each in found.unreadable]
+    return problems
+
+
+def _blocked(zoo: Zoo, name: str, store: Store) -> list[str]:
+    """What would block claims on a part of another set."""
+    try:
+        if zoo.image_sets[name].reader == "derived":
+            read_image_set(zoo, name, store, None)
+    except EyechartError as error:
+        return [str(error)]
+    return []
+
+
+def _train(options: argparse.Namespace) -> int:
+    zoo = read_zoo(Path(options.models), "miniature")
+    if options.name not in zoo.models:
+        raise SpecError(f"{options.name!r} is not in zoo 'miniature': {nearest(options.name, zoo.models)}")
+    from eyechart.miniature.train import RECIPES, TrainSpec, train
+
+    if options.name not in RECIPES:
+        raise SpecError(f"there is no recipe for {options.name!r}: {nearest(options.name, RECIPES)}")
+    spec = zoo.models[options.name]
+    what = TrainSpec(
+        source=spec.source,
+        architecture=getattr(spec, "architecture", ""),
+        recipe=RECIPES[options.name],
+        arguments=getattr(spec, "arguments", {}),
+    )
+    print(train(options.name, what, Path(options.output), options.seed, options.device).markdown())
+    return 0

@@ -1,0 +1,226 @@
+"""Baselines: where their predictions are, and whether they may be compared with a candidate's at all."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from eyechart.errors import BlockedError, SpecError
+from eyechart.gates.paired import loss
+from eyechart.judge import Bound
+from eyechart.measurement import Measurement
+from eyechart.predictions import Predictions
+from eyechart.recipe import take
+from eyechart.run import Need, Run
+
+Meta = dict[str, Any]
+"""What a table says of how it was made; see `eyechart.predict`."""
+
+
+class Baseline(Protocol):
+    """Something to be no worse than."""
+
+    @property
+    def name(self) -> str:
+        """What verdicts call it."""
+
+    def find(self, model: str, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:
+        """Find what to compare `model`'s table with; BlockedError where there is nothing."""
+
+
+def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline) -> Measurement:
+    """Measure how much worse `measurement` is than the same measure of the baseline, on the same images.
+
+    Raises BlockedError where the two cannot be compared, saying why.
+    """
+    if measurement.recipe is None or not measurement.recipe.tables():
+        raise BlockedError(
+            f"{measurement.measure} does not say what it was measured on, so no baseline can be measured"
+        )
+    own = measurement.recipe.tables()[0].model
+
+    def change(value: Any) -> Any:
+        if isinstance(value, Predictions) and value.model == own:
+            return _counterpart(value, run, baseline)
+        return value
+
+    try:
+        other = measurement.recipe.with_changed(change).measure()
+        return loss(measurement, other, more_is_worse=bound.at_most is not None)
+    except ValueError as error:
+        raise BlockedError(f"{baseline.name} cannot be compared with: {error}") from error
+
+
+def _counterpart(own: Predictions, run: Run, baseline: Baseline) -> Predictions:
+    """The baseline's answers to the same images, in the same order."""
+    meta = run.store.read_meta(run.address(Need(own.model, own.image_set, own.view)))
+    found, read = baseline.find(own.model, meta)
+    apart = differences(meta, found)
+    if apart:
+        raise BlockedError(f"{own.model} and baseline {baseline.name} cannot be compared: {'; '.join(apart)}")
+    table = read()
+    if not np.array_equal(table.keys, own.keys):
+        order = np.argsort(table.keys, kind="stable")
+        place = np.minimum(np.searchsorted(table.keys[order], own.keys), len(order) - 1)
+        rows = order[place]
+        missing = np.flatnonzero(table.keys[rows] != own.keys)
+        if missing.size:
+            raise BlockedError(
+                f"{missing.size} images of {own.image_set} are missing from baseline {baseline.name}, "
+                f"such as {str(own.keys[missing[0]])!r}"
+            )
+        table = take(table, rows)
+    return replace(table, labels=own.labels)
+
+
+def differences(own: Meta, other: Meta) -> list[str]:
+    """Say what keeps two tables from being compared: other images, view, precision or preprocessing."""
+    found = []
+    if own["images"]["fingerprint"] != other["images"]["fingerprint"]:
+        found.append(f"other images ({_images(own)} and {_images(other)})")
+    names = (("view", "view"), ("views_version", "version of the views"))
+    found += [_apart(word, own.get(key), other.get(key)) for key, word in names if own.get(key) != other.get(key)]
+    one, two = own["checkpoint"], other["checkpoint"]
+    for key, word in (("precision", "precision"), ("classes", "number of classes")):
+        if one.get(key) != two.get(key):
+            found.append(_apart(word, one.get(key), two.get(key)))
+    first, second = _flat(one.get("preprocessing")), _flat(two.get("preprocessing"))
+    for key in sorted(first.keys() | second.keys()):
+        if first.get(key) != second.get(key):
+            found.append(_apart(f"preprocessing, {key}", first.get(key), second.get(key)))
+    return found
+
+
+def _images(meta: Meta) -> str:
+    limit = f", limit {meta['images']['limit']}" if meta["images"].get("limit") else ""
+    images = meta["images"]
+    return f"{images['count']:,} of {meta['image_set']} with fingerprint {images['fingerprint'][:8]}{limit}"
+
+
+def _apart(word: str, one: Any, two: Any) -> str:
+    return f"other {word} ({one} and {two})"
+
+
+def _flat(value: Any) -> dict[str, Any]:
+    """Preprocessing without its nesting; what a source does not know of its own is None."""
+    flat: dict[str, Any] = {}
+    for key, part in (value or {}).items():
+        flat.update(_flat(part) if isinstance(part, dict) else {key: part})
+    return flat
+
+
+@dataclass(frozen=True)
+class ZooModel:
+    """Another model of the zoo, predicted in the same run."""
+
+    name: str
+    run: Run
+
+    def find(self, model: str, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:  # noqa: ARG002  # one call for all
+        """Find what the same run predicted."""
+        need = Need(self.name, meta["image_set"], meta["view"])
+        return self.run.store.read_meta(self.run.address(need)), lambda: self.run.predictions(need)
+
+
+@dataclass(frozen=True)
+class StoredTables:
+    """Predictions of an earlier run: Parquet tables of the store, wherever they were copied to."""
+
+    name: str
+    tables: Sequence[tuple[Path, Meta]]
+
+    def find(self, model: str, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:
+        """Find the table about the same images and view: of the model of this name, or of the only model there is."""
+        models = sorted({str(each["model"]) for _, each in self.tables})
+        if len(models) > 1 and model not in models:
+            raise BlockedError(f"baseline {self.name} holds predictions of {', '.join(models)}, and none of {model}")
+        wanted = model if len(models) > 1 else models[0]
+        of_model = [(path, each) for path, each in self.tables if each["model"] == wanted]
+        same_view = [(path, each) for path, each in of_model if each["view"] == meta["view"]]
+        same = [one for one in same_view if one[1]["images"]["fingerprint"] == meta["images"]["fingerprint"]]
+        near = same or [one for one in same_view if one[1]["image_set"] == meta["image_set"]]
+        if not near and len(self.tables) == 1:
+            near = list(self.tables)  # a single file was meant: say what differs
+        if not near:
+            raise BlockedError(f"baseline {self.name} holds no predictions of {meta['image_set']} under {meta['view']}")
+        fitting = [one for one in near if not differences(meta, one[1])]
+        if len(fitting) > 1:
+            raise BlockedError(
+                f"baseline {self.name} holds {len(fitting)} tables that fit {meta['image_set']} under {meta['view']} "
+                f"({', '.join(path.name for path, _ in fitting)}): pin the one that is meant, eyechart baseline save"
+            )
+        path, found = fitting[0] if fitting else near[0]
+        return found, lambda: read_table(path)
+
+
+def stored_tables(name: str, place: Path) -> StoredTables:
+    """Index a Parquet table, or a folder of them (a store, or a part of one).
+
+    Raises SpecError where there is none, or where none says how it was made.
+    """
+    folder = place / "predictions" if (place / "predictions").is_dir() else place
+    files = sorted(folder.glob("*.parquet")) if folder.is_dir() else [folder]
+    tables = [(path, meta) for path in files if (meta := read_meta(path)) is not None]
+    if not tables:
+        found = f"{len(files)} Parquet tables, none with" if files else "no Parquet table with"
+        raise SpecError(
+            f"--baseline {place}: {found} a record of its images, view and checkpoint. A baseline is a table of "
+            "the store, or what `eyechart baseline save` pinned"
+        )
+    return StoredTables(name, tables)
+
+
+def read_meta(path: Path) -> Meta | None:
+    """Read what a table says of how it was made, or None where it says nothing that can be compared."""
+    try:
+        found = pq.read_schema(path).metadata or {}
+        meta = json.loads(found.get(b"eyechart", b"{}"))
+    except (OSError, pa.ArrowException, json.JSONDecodeError) as error:
+        raise SpecError(f"--baseline: {path}: cannot be read as a Parquet table of predictions ({error})") from error
+    return meta if {"model", "image_set", "view", "images", "checkpoint"} <= meta.keys() else None
+
+
+@functools.lru_cache(maxsize=64)
+def read_table(path: Path) -> Predictions:
+    """Read one stored table. Raises BlockedError where it is damaged."""
+    meta = read_meta(path) or {}
+    try:
+        table = pq.read_table(path, columns=["key", "label", "predicted", "confidence"])
+    except (OSError, pa.ArrowException) as error:
+        raise BlockedError(f"baseline {path}: cannot be read ({error})") from error
+    keys, labels, predicted, confidence = (column.to_numpy() for column in table.columns)
+    if not np.isfinite(confidence).all():
+        raise BlockedError(f"baseline {path}: some of its answers are not numbers")
+
+    def logits() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        if "logits" not in pq.read_schema(path).names:
+            raise LookupError(f"baseline {path} holds no logits")
+        column = pq.read_table(path, columns=["logits"])["logits"].combine_chunks()
+        return np.asarray(column.flatten().to_numpy().reshape(len(column), -1), dtype=np.float64)
+
+    return Predictions(
+        str(meta.get("model")), str(meta.get("image_set")), str(meta.get("view")), keys.astype(np.str_),
+        labels.astype(np.int64), predicted.astype(np.int64), confidence.astype(np.float64), logits,
+    )  # fmt: skip
+
+
+def read_baseline_like(baseline: Baseline | None, need: Need, fingerprint: str) -> Predictions | None:
+    """What a stored baseline answered to the same images under the same view, under the model's own name; or None.
+
+    A guess at what a checkpoint that nobody has asked yet will answer.
+    """
+    if not isinstance(baseline, StoredTables):
+        return None
+    fitting = [
+        path for path, meta in baseline.tables
+        if meta["images"]["fingerprint"] == fingerprint and meta["view"] == need.view
+    ]  # fmt: skip
+    return replace(read_table(fitting[0]), model=need.model, image_set=need.image_set) if fitting else None

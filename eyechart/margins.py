@@ -1,0 +1,98 @@
+"""How much worse than a baseline a checkpoint may be: a margin for each measure, with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from eyechart.errors import BlockedError
+from eyechart.schema import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """A loss that does not matter yet, in the measure's own unit, and why."""
+
+    amount: float
+    reason: str
+
+
+_POINT = "one point is the smallest loss that users of a classifier report"
+
+DEFAULTS: Mapping[str, Margin] = {
+    "top1": Margin(0.01, _POINT),
+    "top1_drop": Margin(0.01, "a change may cost one point of accuracy more than it did: as much as accuracy itself"),
+    "worst_top1_drop": Margin(0.02, "the worst of several changes varies more than one of them"),
+    "agreement": Margin(0.01, "one more changed answer in a hundred is as visible as one point of accuracy"),
+    "least_agreement": Margin(0.02, "the worst of several changes varies more than one of them"),
+    "ece": Margin(0.01, "a fifth of the bound that a calibrated checkpoint keeps, 0.05"),
+    "confidence_gap": Margin(0.01, _POINT.replace("loss", "gap")),
+    "factor_error": Margin(0.02, "factors have few images; two points are what the largest of them can show"),
+    "mean_corruption_error": Margin(0.01, _POINT),
+    "mce": Margin(0.01, "one percent of AlexNet's errors"),
+    "error_ratio": Margin(0.1, "a tenth of the whole set's error rate"),
+    "shape_bias": Margin(0.05, "two trainings of one recipe differ by a few points"),
+    "cue_decisions": Margin(0.05, "two trainings of one recipe differ by a few points"),
+    "error_consistency": Margin(0.05, "two trainings of one recipe differ by a few points"),
+}
+"""Margins where `models.yaml` gives none, by the name of the measure; `ece` stands for all `ece_…`."""
+
+SHARES = frozenset(
+    ("top1", "top1_drop", "worst_top1_drop", "agreement", "least_agreement", "ece", "confidence_gap", "factor_error",
+     "mean_corruption_error", "shape_bias", "cue_decisions")
+)  # fmt: skip
+"""Measures that lie between 0 and 1 (or -1 and 1), so that a margin of 1 or more is a mistake in its unit."""
+
+
+class MarginEntry(Entry):
+    """`margins: {top1: {margin: 0.005, reason: "…"}}` of a zoo in `models.yaml`."""
+
+    margin: float = Field(gt=0.0)
+    reason: str = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _right_way_round(cls, data: Any) -> Any:
+        found = data.get("margin") if isinstance(data, Mapping) else None
+        if isinstance(found, (int, float)) and not found > 0:
+            raise ValueError(
+                f"a margin is how much worse than the baseline is still allowed: expected more than 0, found {found}. "
+                "(No number of images can show that a checkpoint is not worse at all.)"
+            )
+        return data
+
+
+def check_units(margins: Mapping[str, MarginEntry]) -> None:
+    """Raise ValueError for a margin of a share that is written in points."""
+    for measure, entry in margins.items():
+        if _named(measure, SHARES) and entry.margin >= 1.0:
+            raise ValueError(
+                f"{measure} is a share, so its margin is one too: expected less than 1, found {entry.margin:g} "
+                f"(is {entry.margin / 100:g} meant, which is {entry.margin:g} points?)"
+            )
+
+
+def margin_of(measure: str, own: Mapping[str, MarginEntry]) -> Margin:
+    """Margin of a measure: the zoo's own, or the default.
+
+    Raises BlockedError for a measure that has neither: a margin is a decision, and cannot be guessed.
+    """
+    name = _named(measure, own)
+    if name is not None:
+        return Margin(own[name].margin, own[name].reason)
+    name = _named(measure, DEFAULTS)
+    if name is None:
+        raise BlockedError(
+            f"no margin says how much worse than the baseline {measure!r} may be; "
+            f"declare it in models.yaml: margins: {{{measure}: {{margin: …, reason: …}}}}"
+        )
+    return DEFAULTS[name]
+
+
+def _named(measure: str, names: Container[str]) -> str | None:
+    """Name that a measure goes by among `names`: its own, or `ece` for every calibration error (`ece_15_…`)."""
+    family = "ece" if measure.startswith("ece_") else measure
+    return next((name for name in (measure, family) if name in names), None)

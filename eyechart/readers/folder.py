@@ -1,0 +1,102 @@
+"""Layout `folder`: `<class>/<file>`, or with levels above the classes `<level>/…/<class>/<file>`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import model_validator
+
+from eyechart.decoding import SUFFIXES
+from eyechart.errors import BlockedError
+from eyechart.files import facts_of
+from eyechart.images import ImageSet
+from eyechart.labels import LabelSpace
+from eyechart.published import imagenet_labels
+from eyechart.readers.assembling import Listed, assemble
+from eyechart.schema import PixelsEntry
+from eyechart.store import Store
+
+if TYPE_CHECKING:
+    from eyechart.zoo import Zoo
+
+
+class FolderSet(PixelsEntry):
+    """Class folders by wnid, name, or integer, which is read as a number.
+
+    `levels` names folder levels above the classes; each becomes an annotation (PUG-ImageNet: [factor]).
+    With `labels` the folders do not matter, and an image's class is looked up by its file name.
+    """
+
+    reader: Literal["folder"]
+    levels: tuple[str, ...] = ()
+    labels: Literal["imagenet-x"] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> FolderSet:
+        if self.levels and self.labels:
+            raise ValueError("give 'levels' or 'labels', not both: with 'labels' folders have no meaning")
+        return self
+
+
+def read(name: str, spec: FolderSet, zoo: Zoo, store: Store) -> ImageSet:
+    """Index a folder. Raises BlockedError where it is missing, incomplete, unreadable, or has a class outside."""
+    root = existing(name, zoo.image_path(spec.path))
+    paths = sorted(images_under(root, None if spec.labels else len(spec.levels) + 2))
+    space = zoo.labels(name)
+    return assemble(name, spec, space, listed(name, root, paths, spec, space, store=store))
+
+
+def listed(name: str, root: Path, paths: Sequence[Path], spec: FolderSet, space: LabelSpace, *, store: Store) -> Listed:
+    """List image files with their labels, levels and facts."""
+    keys = [path.relative_to(root).as_posix() for path in paths]
+    if spec.labels:
+        labels = _looked_up(name, [path.name for path in paths])
+    else:
+        index = space.indices([path.parent.name for path in paths], f"image set {name!r}: {root}")
+        labels = [index[path.parent.name] for path in paths]
+    facts = facts_of(root, paths, store)
+    levels = {level: [key.split("/")[place] for key in keys] for place, level in enumerate(spec.levels)}
+    return Listed(
+        keys=keys,
+        labels=[(label,) for label in labels],
+        digests=[each.digest for each in facts],
+        faults=[each.fault for each in facts],
+        content=lambda row: paths[row].read_bytes(),
+        annotations=levels,
+    )
+
+
+def existing(name: str, path: Path) -> Path:
+    """Pass a path that is there. Raises BlockedError that says where it was looked for."""
+    if not path.exists():
+        raise BlockedError(
+            f"image set {name!r} not found: looked for {path}. Say where the real image sets are: --data DIR"
+        )
+    return path
+
+
+def images_under(root: Path, depth: int | None) -> Iterator[Path]:
+    """Find image files at one depth under `root` (1 is directly in it), or at any."""
+    for place, folders, files in os.walk(root):
+        folder = Path(place)
+        here = len(folder.relative_to(root).parts) + 1
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        if depth is not None and here >= depth:
+            folders.clear()
+        if depth is None or here == depth:
+            found = (folder / each for each in files if not each.startswith("."))
+            yield from (path for path in found if path.suffix.lower() in SUFFIXES)
+
+
+def _looked_up(name: str, files: Sequence[str]) -> list[int]:
+    known = imagenet_labels()
+    strange = [file for file in files if file not in known]
+    if strange:
+        raise BlockedError(
+            f"image set {name!r}: {len(strange)} of {len(files)} files are no ImageNet validation images, "
+            f"such as {strange[0]!r}"
+        )
+    return [known[file] for file in files]

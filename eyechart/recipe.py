@@ -1,0 +1,110 @@
+"""The noun `Recipe`: what a measure was called with, so that it can be called again for other predictions.
+
+Two things need it: a baseline is measured exactly as the candidate was, and a sequential judgment measures on the
+first thousand images what was measured on all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ParamSpec
+
+import numpy as np
+
+from eyechart.measurement import Measurement
+from eyechart.predictions import Ints, Predictions
+
+P = ParamSpec("P")
+Change = Callable[[Any], Any]
+"""Predictions or array → what stands in its place."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A measure and its arguments."""
+
+    function: Callable[..., Measurement]
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
+
+    def tables(self) -> list[Predictions]:
+        """List the predictions among the arguments, however deep."""
+        return list(_tables((self.arguments, dict(self.named))))
+
+    def with_changed(self, change: Change) -> Recipe:
+        """Replace each predictions and each array among the arguments by what `change` makes of it."""
+        return Recipe(self.function, mapped(self.arguments, change), mapped(dict(self.named), change))
+
+    def on_rows(self, rows_of: Callable[[Predictions], Ints]) -> Recipe:
+        """Keep some images only: `rows_of` chooses those of the first predictions, and the others follow.
+
+        An array with one entry an image follows too.
+        """
+        first = self.tables()[0]
+        rows = rows_of(first)
+
+        def change(value: Any) -> Any:
+            if isinstance(value, Predictions) and len(value) == len(first):
+                return take(value, rows)
+            if isinstance(value, np.ndarray) and value.shape[:1] == (len(first),):
+                return value[rows]
+            return value
+
+        return self.with_changed(change)
+
+    def measure(self) -> Measurement:
+        """Measure again, with the arguments as they are now."""
+        return self.function(*self.arguments, **self.named)
+
+
+def remembered(measure: Callable[P, Measurement]) -> Callable[P, Measurement]:
+    """Let a measure note in its result what it was called with; nothing else changes."""
+
+    @functools.wraps(measure)
+    def remembering(*arguments: P.args, **named: P.kwargs) -> Measurement:
+        found = measure(*arguments, **named)
+        return dataclasses.replace(found, recipe=Recipe(remembering, arguments, named))
+
+    return remembering
+
+
+def take(predictions: Predictions, rows: Ints) -> Predictions:
+    """Keep these rows, in this order."""
+    return dataclasses.replace(
+        predictions,
+        keys=predictions.keys[rows],
+        labels=predictions.labels[rows],
+        predicted=predictions.predicted[rows],
+        confidence=predictions.confidence[rows],
+        logits_of=lambda: predictions.logits_of()[rows],
+    )
+
+
+def mapped(value: Any, change: Change) -> Any:
+    """Apply `change` to every predictions and array in a value, and to those that a measurement in it was made of."""
+    if isinstance(value, (Predictions, np.ndarray)):
+        return change(value)
+    if isinstance(value, Measurement):
+        return value if value.recipe is None else value.recipe.with_changed(change).measure()
+    if isinstance(value, (tuple, list)):
+        return type(value)(mapped(part, change) for part in value)
+    if isinstance(value, Mapping):
+        return {name: mapped(part, change) for name, part in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = {field.name: mapped(getattr(value, field.name), change) for field in dataclasses.fields(value)}
+        return dataclasses.replace(value, **parts)
+    return value
+
+
+def _tables(value: Any) -> Iterator[Predictions]:
+    if isinstance(value, Predictions):
+        yield value
+    elif isinstance(value, Measurement):
+        yield from value.recipe.tables() if value.recipe is not None else ()
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from _tables(part)
+    elif isinstance(value, Mapping):
+        yield from _tables(list(value.values()))

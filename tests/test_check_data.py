@@ -1,0 +1,84 @@
+"""`eyechart check-data` tells what is there, what is whole, and what is not."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from eyechart.cli import main
+from eyechart.zoo import read_zoo
+from tests.harness import ROOT
+from tests.image_files import folder, put
+
+NAMES = {"names": ["bolt", "nut"]}
+
+
+def zoo(tmp_path, **sets):
+    """Write a zoo and the command's arguments."""
+    entries = {
+        name: {"role": "validation", "reader": "folder", "label_space": NAMES, **more} for name, more in sets.items()
+    }
+    models = {"toy": {"source": "python", "factory": "a:b", "version": "1"}}
+    (tmp_path / "models.yaml").write_text(json.dumps({"zoos": {"paper": {"image_sets": entries, "models": models}}}))
+    return ["check-data", "--models", str(tmp_path / "models.yaml"), "--store", str(tmp_path / "store"),
+            "--data", str(tmp_path / "data")]  # fmt: skip
+
+
+def test_whole_sets(tmp_path, capsys):
+    """Count, classes, fingerprint, exit code 0."""
+    folder(tmp_path / "data/parts", ["bolt/a.png", "bolt/b.png"])
+    assert main(zoo(tmp_path, parts={"path": "parts", "count": 2})) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"parts +ok +2 of 2 images, 1 of 2 classes, 0 unreadable, fingerprint [0-9a-f]{32}", told)
+    assert "1 of 1 image sets are there and whole" in told
+
+
+def test_missing_incomplete_and_damaged_sets(tmp_path, capsys):
+    """All are told at once, every damaged file by name; exit code 1."""
+    folder(tmp_path / "data/parts", ["bolt/a.png", "nut/b.png"])
+    put(tmp_path / "data/parts/nut/c.png", b"no")
+    arguments = zoo(tmp_path, parts={"path": "parts", "count": 4}, gone={"path": "gone"})
+    assert main(arguments) == 1
+    told = capsys.readouterr().out
+    assert re.search(r"parts +BAD +2 of 4 images, 2 of 2 classes, 1 unreadable", told)
+    assert "3 images, expected 4: +1 are missing" in told
+    assert "cannot be read: nut/c.png (it is no image that Pillow knows)" in told
+    assert re.search(rf"gone +MISSING .*{tmp_path / 'data' / 'gone'}", told)
+    assert "0 of 2 image sets are there and whole; not parts, gone" in told
+
+
+def test_one_set(tmp_path, capsys):
+    """`--set`; an unknown one is wrong usage."""
+    folder(tmp_path / "data/parts", ["bolt/a.png"])
+    arguments = zoo(tmp_path, parts={"path": "parts"}, gone={"path": "gone"})
+    assert main([*arguments, "--set", "parts"]) == 0
+    assert main([*arguments, "--set", "part"]) == 2
+    assert "did you mean 'parts'" in capsys.readouterr().err
+
+
+def test_the_papers_sets_are_declared():
+    """Every set of the paper, with the published counts; 19 transfer tasks of 474,908 images."""
+    found = read_zoo(ROOT / "models.yaml", "paper").image_sets
+    assert {"imagenet-1k", "imagenet-v2", "imagenet-a", "imagenet-r", "imagenet-c", "imagenet-sketch", "imagenet-real",
+            "imagenet-hard", "imagenet-x", "cue-conflict", "pug-imagenet"} <= set(found)  # fmt: skip
+    tasks = [spec for spec in found.values() if spec.role == "transfer"]
+    assert len(tasks) == 19
+    assert sum(spec.count for spec in tasks) == 474_908
+    text = (ROOT / "docs" / "data.md").read_text()
+    assert not [name for name in found if name not in text]
+
+
+def test_training_an_unknown_model_is_wrong_usage(capsys):
+    """With the nearest one."""
+    assert main(["train", "vit-supp", "--models", str(ROOT / "models.yaml")]) == 2
+    assert "did you mean 'vit-sup'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["check"], ["--help"]])
+def test_usage(arguments, capsys):
+    """Argparse's own."""
+    with pytest.raises(SystemExit):
+        main(arguments)
+    capsys.readouterr()

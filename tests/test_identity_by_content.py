@@ -1,0 +1,188 @@
+"""What is computed again and what is not: predictions are kept by content, whatever things are called."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from eyechart.run import Need
+from tests.image_files import encoded, folder, put
+from tests.recordings import judged
+
+SETS = {
+    "colors": {"role": "validation", "reader": "folder", "path": "images", "label_space": {"names": ["dark", "light"]}}
+}
+FILES = ["dark/a.png", "dark/b.png", "light/c.png"]
+
+
+def make():
+    """Factory of a model that tells light from dark."""
+    return lambda batch: np.stack([1 - means(batch), means(batch)], axis=1)
+
+
+def means(batch: np.ndarray) -> np.ndarray:
+    """Brightness of each image, from 0 to 1."""
+    return batch.reshape(len(batch), -1).mean(axis=1).astype(np.float32) / 255
+
+
+def model(**more):
+    """Its entry in `models.yaml`."""
+    entry = {"source": "python", "factory": "tests.test_identity_by_content:make", "version": "1"}
+    return {**entry, "label_space": {"names": ["dark", "light"]}, "preprocessing": {"resize": 8, "crop": 8}, **more}
+
+
+@pytest.fixture
+def first(tmp_path):
+    """A first run, and its folder."""
+    folder(tmp_path / "images", FILES)
+    return judged(tmp_path, SETS, {"one": model()})
+
+
+def again(tmp_path, entry=None, name="one", **settings):
+    """Judge once more with the same store: (key of the predictions, images read for them)."""
+    run = judged(tmp_path, SETS, {name: entry or model()}, **settings)
+    return run.addresses[Need(name, "colors")].key, run.cost.images_read
+
+
+def key(run, name="one"):
+    """Where a run's predictions are."""
+    return run.addresses[Need(name, "colors")].key
+
+
+def test_a_second_run_reads_nothing(tmp_path, first):
+    """Nor does one of the same model under another name."""
+    assert again(tmp_path) == (key(first), 0)
+    assert again(tmp_path, name="renamed") == (key(first), 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "2"},
+        {"preprocessing": {"resize": 10, "crop": 8}},
+        {"preprocessing": {"resize": 8, "crop": 8, "interpolation": "bilinear"}},
+        {"returns": "probabilities"},
+    ],
+    ids=["weights", "resize", "interpolation", "returns"],
+)
+def test_another_model_of_one_class_is_predicted_with(tmp_path, first, change):
+    """Never answered from the other's predictions."""
+    found, read = again(tmp_path, model(**change))
+    assert found != key(first)
+    assert read == 3
+
+
+def test_another_precision_is_another_prediction(tmp_path, first):
+    """It has other bits."""
+    found, read = again(tmp_path, precision="bf16")
+    assert found != key(first)
+    assert read == 3
+
+
+def test_an_image_replaced_in_place_is_seen(tmp_path, first):
+    """Same name, same size in bytes, another picture: its time tells."""
+    path = tmp_path / "images" / FILES[0]
+    old = path.read_bytes()
+    new = next(each for each in (encoded(seed) for seed in range(100, 400)) if len(each) == len(old) and each != old)
+    before = path.stat()
+    put(path, new)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    found, read = again(tmp_path)
+    assert found != key(first)
+    assert read == 3
+
+
+def test_only_changed_files_are_read_to_be_hashed(tmp_path, first, monkeypatch):
+    """50,000 files are looked at in a second."""
+    import eyechart.files
+
+    looked = []
+    real = eyechart.files.decoding.fault
+    monkeypatch.setattr(eyechart.files.decoding, "fault", lambda content: looked.append(1) or real(content))
+    assert again(tmp_path)[1] == 0
+    assert not looked
+    put(tmp_path / "images" / FILES[1], encoded(77))
+    again(tmp_path)
+    assert len(looked) == 1
+    del first
+
+
+def test_verify_finds_what_left_no_trace(tmp_path, first, capsys):
+    """An image replaced with its time and inode kept: only reading everything again can tell."""
+    from eyechart.cli import main
+
+    path = tmp_path / "images" / FILES[0]
+    old = path.read_bytes()
+    new = next(each for each in (encoded(seed) for seed in range(100, 400)) if len(each) == len(old) and each != old)
+    before = path.stat()
+    with path.open("r+b") as stream:
+        stream.write(new)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert again(tmp_path) == (key(first), 0)
+    where = ["--zoo", "mine", "--models", str(tmp_path / "models.yaml"), "--store", str(tmp_path / "store")]
+    assert main(["check-data", *where, "--verify"]) == 0
+    assert "CHANGED" in capsys.readouterr().out
+    found, read = again(tmp_path)
+    assert found != key(first)
+    assert read == 3
+
+
+def test_a_reordered_and_touched_folder_is_the_same(tmp_path, first):
+    """Files written in another order, under other times, with other neighbors that are no images."""
+    contents = {file: (tmp_path / "images" / file).read_bytes() for file in FILES}
+    for file in FILES:
+        (tmp_path / "images" / file).unlink()
+    for file in reversed(FILES):
+        put(tmp_path / "images" / file, contents[file])
+    put(tmp_path / "images/dark/notes.txt", b"x")
+    assert again(tmp_path) == (key(first), 0)
+
+
+def test_a_moved_folder_is_the_same(tmp_path, first):
+    """Where images are is no part of what they are."""
+    (tmp_path / "images").rename(tmp_path / "moved")
+    sets = {"colors": {**SETS["colors"], "path": "moved"}}
+    run = judged(tmp_path, sets, {"one": model()})
+    assert (key(run), run.cost.images_read) == (key(first), 0)
+
+
+def test_other_labels_are_another_set(tmp_path, first):
+    """The same pixels in another class."""
+    (tmp_path / "images/light").mkdir(exist_ok=True)
+    (tmp_path / "images/dark/b.png").rename(tmp_path / "images/light/b.png")
+    assert again(tmp_path)[0] != key(first)
+
+
+TOWERS = {
+    "embed_dim": 8,
+    "vision_cfg": {"image_size": 16, "patch_size": 8, "width": 16, "head_width": 8, "layers": 1},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+}
+
+
+def test_changed_prompts_and_class_names_are_another_prediction(tmp_path):
+    """A CLIP is its image tower, its prompts, and the names of the classes; the same ones are the same model."""
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    from eyechart import clip
+    from eyechart.labels import named_space
+    from eyechart.sources import open_clip as source
+    from eyechart.sources.base import Surroundings
+
+    torch.manual_seed(0)
+    save_file(clip.build(TOWERS).state_dict(), tmp_path / "clip.safetensors")
+
+    def identity(prompts, names=("cat", "dog"), scale="model"):
+        spec = source.OpenClipSpec(
+            source="open_clip", architecture=TOWERS, weights="clip.safetensors", prompts=prompts, logit_scale=scale
+        )
+        around = Surroundings(tmp_path, named_space(names), "cpu", "fp32", lambda _, compute: compute())
+        return source.load(spec, around).resolved.identity
+
+    usual = identity(["a photo of a {}."])
+    assert identity(["a photo of a {}."]) == usual
+    assert len({usual, identity(["a drawing of a {}."]), identity(["a photo of a {}."], ("cat", "fox")),
+                identity(["a photo of a {}."], scale=100.0)}) == 4  # fmt: skip

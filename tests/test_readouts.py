@@ -1,0 +1,135 @@
+"""Label spaces and readouts: what an answer means where the images have other classes than the model."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from eyechart.cue_conflict import CATEGORIES
+from eyechart.errors import BlockedError
+from eyechart.labels import counted_space, label_space, mapped_space, named_space
+from eyechart.readouts import readout, softmax
+from eyechart.run import Need
+from tests.image_files import folder, put
+from tests.recordings import judged
+
+IMAGENET = label_space("imagenet-1k")
+
+
+def logits(seed: int = 0, n: int = 50) -> np.ndarray:
+    """Random answers about ImageNet's classes."""
+    return np.random.default_rng(seed).normal(0, 3, (n, 1000)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("name", "shared"), [("imagenet-a-200", 86), ("imagenet-r-200", 86)])
+def test_masks_come_before_the_softmax(name, shared):
+    """Column k is the k-th wnid in sorted order, as folders sort; the other 800 classes take no probability."""
+    space = label_space(name)
+    assert len(space) == 200
+    assert list(space.names) == sorted(space.names)
+    masked = readout(IMAGENET, space).apply(logits())
+    chosen = [IMAGENET.names.index(wnid) for wnid in space.names]
+    assert np.array_equal(masked, logits()[:, chosen])
+    both = set(label_space("imagenet-a-200").names) & set(label_space("imagenet-r-200").names)
+    assert len(both) == shared
+
+
+def test_sixteen_categories_by_mean_probability():
+    """Sums would favor the category with 109 classes."""
+    assert sum(map(len, CATEGORIES.values())) == 207
+    read = softmax(readout(IMAGENET, label_space("cue-conflict-16")).apply(logits()))
+    means = np.stack([softmax(logits())[:, list(members)].mean(axis=1) for members in CATEGORIES.values()], axis=1)
+    assert np.allclose(read, means / means.sum(axis=1, keepdims=True), atol=1e-12)
+    one = np.full((1, 1000), -50.0)
+    one[0, 499] = 0.0
+    assert readout(IMAGENET, label_space("cue-conflict-16")).apply(one).argmax() == list(CATEGORIES).index("knife")
+
+
+@pytest.fixture
+def clothes(tmp_path):
+    """PUG-ImageNet's fault in small: one ImageNet class under two names."""
+    mapping = {"Sweatshirt": [841], "Shirt": [841], "Wolf": [269, 270]}
+    return put(tmp_path / "map.json", json.dumps(mapping).encode())
+
+
+def test_a_class_under_two_names_is_right_under_both(clothes):
+    """The published rule, in which Shirt can never be right, is an option."""
+    both, last = mapped_space(clothes, "both"), mapped_space(clothes, "last")
+    assert both.names == ("Shirt", "Sweatshirt", "Wolf")
+    assert both.also == ((0, 1),)
+    assert last.also == ()
+    assert both.name != last.name
+
+
+def test_mapped_answers_are_the_best_of_all_classes(clothes):
+    """An answer that maps to no name is none of them."""
+    answers = np.zeros((4, 1000))
+    answers[[0, 1, 2, 3], [841, 270, 269, 5]] = 9.0
+    read = readout(IMAGENET, mapped_space(clothes, "both")).apply(answers)
+    assert read.shape == (4, 4)
+    assert read.argmax(axis=1).tolist() == [1, 2, 2, 3]
+
+
+@pytest.mark.parametrize("content", ['["a"]', "no json", '{"a": [1000]}', "{}"])
+def test_a_bad_mapping_is_blocked(tmp_path, content):
+    """By its file."""
+    with pytest.raises(BlockedError, match=r"bad\.json"):
+        mapped_space(put(tmp_path / "bad.json", content.encode()), "both")
+
+
+def test_the_same_names_need_no_readout():
+    """And add nothing to an identity; other rules and other masks do, each its own."""
+    assert readout(named_space("ab"), named_space("ab")).identity == ""
+    found = {readout(IMAGENET, label_space(name)).identity for name in ("imagenet-a-200", "imagenet-r-200")}
+    found |= {readout(IMAGENET, label_space("cue-conflict-16")).identity}
+    assert len(found) == 3
+    assert "" not in found
+
+
+def test_spaces_that_do_not_fit_are_blocked():
+    """With both sides' size."""
+    with pytest.raises(BlockedError, match=r"'imagenet-1k' \(1000 classes\) cannot be read as 'classes-10' \(10"):
+        readout(IMAGENET, counted_space(10))
+
+
+def test_two_spaces_of_ones_own_are_two():
+    """Unless their classes are the same, in the same order."""
+    assert named_space(["a", "b"]).name == named_space(("a", "b")).name
+    assert named_space(["a", "b"]).name != named_space(["b", "a"]).name
+
+
+def all_knives(batch: np.ndarray) -> np.ndarray:
+    """Answer 499, or 841 for dark images."""
+    answers = np.zeros((len(batch), 1000), dtype=np.float32)
+    dark = batch.reshape(len(batch), -1).mean(axis=1) < 100
+    answers[np.arange(len(batch)), np.where(dark, 841, 499)] = 9.0
+    return answers
+
+
+def make_knives():
+    """Factory of the checkpoint above."""
+    return all_knives
+
+
+def test_a_live_model_is_read_out_for_every_set(tmp_path, clothes):
+    """One checkpoint, three label spaces: masks, categories and a mapping, each stored under its own key."""
+    knife = IMAGENET.names[499]
+    folder(tmp_path / "a", [f"{label_space('imagenet-r-200').names[0]}/x.png"])
+    folder(tmp_path / "cues", ["knife/knife1-dog2.png"])
+    folder(tmp_path / "pug", ["Shirt/x.png"])
+    sets = {
+        "knives": {"role": "validation", "reader": "folder", "path": "k", "label_space": {"names": [knife]}},
+        "cues": {"role": "cue-conflict", "reader": "folder", "path": "cues", "label_space": "cue-conflict-16"},
+        "pug": {"role": "synthetic", "reader": "folder", "path": "pug", "label_space": {"mapping": str(clothes)}},
+    }
+    folder(tmp_path / "k", [f"{knife}/x.png"])
+    models = {"knives": {"source": "python", "factory": "tests.test_readouts:make_knives", "version": "1"}}
+    run = judged(tmp_path, sets, models)
+    assert run.predictions(Need("knives", "knives")).correct.all()
+    assert run.predictions(Need("knives", "cues")).correct.all()
+    answers = run.predictions(Need("knives", "pug"))
+    assert answers.also == {"Shirt/x.png": (1,)}
+    assert answers.predicted.tolist() in ([1], [3])
+    assert answers.correct.tolist() == [answers.predicted[0] == 1]

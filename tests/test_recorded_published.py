@@ -1,0 +1,158 @@
+"""Published recordings give the published numbers: counts exactly, float64 numbers within 1e-9."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from eyechart.measures import accuracy, calibration_error
+from eyechart.run import Need, Run
+from tests.recordings import PUBLISHED, REAL, judged, needs_data, recorded
+
+pytestmark = needs_data
+
+MODELS = {
+    "resnet50": recorded(imagenet_1k="imagenet-x-predictions/ResNet50.csv"),
+    "vit": recorded(imagenet_1k="imagenet-x-predictions/ViT.csv"),
+    "vit-sup": recorded(cue_conflict="cue-conflict-decisions/cue-conflict_deit3-21k_session-1.csv"),
+    "tv-resnet50": recorded(
+        cue_conflict="cue-conflict-decisions/cue-conflict_tv-resnet50_session-1.csv",
+        imagenet_1k="top5/resnet50-val.parquet",
+        imagenet_v2="top5/resnet50-v2-matched-frequency.parquet",
+    ),
+    "tv-resnet18": recorded(
+        imagenet_1k="top5/resnet18-val.parquet", imagenet_v2="top5/resnet18-v2-matched-frequency.parquet"
+    ),
+    "wide-resnet": recorded(cifar_10="softmax/wideresnet-16-4-cifar-10.npz"),
+}
+
+ERRORS = {
+    "pose": (15064, 2651, 2593), "background": (14751, 4266, 3740), "pattern": (5972, 1167, 1197),
+    "color": (6150, 1852, 1646), "smaller": (1450, 550, 554), "shape": (679, 300, 243),
+    "partial_view": (638, 183, 136), "subcategory": (585, 312, 274), "texture": (282, 171, 134),
+    "larger": (150, 50, 45), "darker": (122, 53, 52), "object_blocking": (78, 38, 36),
+    "person_blocking": (60, 33, 27), "style": (43, 21, 16), "brighter": (44, 13, 8), "multiple_objects": (40, 20, 15),
+}  # fmt: skip
+"""Factor → images, errors of ResNet50, errors of ViT, as the authors of ImageNet-X publish them."""
+
+RATIOS = {
+    "resnet50": {"texture": 2.3938629408335763, "pose": 0.6947390335481853, "multiple_objects": 1.97388698630137},
+    "vit": {"texture": 2.0446459063003823, "pose": 0.7406697827975777, "multiple_objects": 1.6135918253079506},
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    """Everything that is recorded, joined and stored."""
+    return judged(tmp_path_factory.mktemp("published"), PUBLISHED, MODELS, images=REAL)
+
+
+@pytest.mark.parametrize(
+    ("model", "right", "relabeled", "ece"),
+    [("resnet50", 38065, 38855, 0.03730791263658202), ("vit", 39003, 39337, 0.014125384529544056)],
+)
+def test_imagenet_accuracy_real_and_calibration(run, model, right, relabeled, ece):
+    """Top-1 of 50,000, ReaL of 46,837, and the paper's calibration error."""
+    answers = run.predictions(Need(model, "imagenet-1k"))
+    assert accuracy(answers).value == right / 50_000
+    assert (len(answers), int(answers.correct.sum())) == (50_000, right)
+    again = run.predictions(Need(model, "imagenet-real"))
+    assert (len(again), int(again.correct.sum())) == (46_837, relabeled)
+    (found,) = [each for each in calibration_error(answers).companions if each.measure == "ece_15_equal_width"]
+    assert found.value == pytest.approx(ece, abs=1e-9)
+
+
+@pytest.mark.parametrize(("model", "column", "right"), [("resnet50", 1, 34430), ("vit", 2, 35394)])
+def test_imagenet_x_errors_of_each_factor(run, model, column, right):
+    """All 16 factors, without prototypes; their ratios to the error on all annotated images."""
+    answers, index = run.predictions(Need(model, "imagenet-x")), run.index("imagenet-x")
+    assert index["key"].to_pylist() == answers.keys.tolist()
+    assert (len(answers), int(answers.correct.sum())) == (46_110, right)
+    wrong = ~answers.correct
+    found = {factor: index[factor].to_numpy() for factor in ERRORS}
+    assert {factor: (int(inside.sum()), int(wrong[inside].sum())) for factor, inside in found.items()} == {
+        factor: (row[0], row[column]) for factor, row in ERRORS.items()
+    }
+    for factor, ratio in RATIOS[model].items():
+        assert wrong[found[factor]].mean() / wrong.mean() == pytest.approx(ratio, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "by_shape", "by_texture", "right"), [("vit-sup", 340, 513, 415), ("tv-resnet50", 170, 621, 234)]
+)
+def test_cue_conflict_decisions(run, model, by_shape, by_texture, right):
+    """Decisions for the shape and for the texture where they differ, and the accuracy on all 1,280 images."""
+    answers, index = run.predictions(Need(model, "cue-conflict")), run.index("cue-conflict")
+    shapes, textures = index["shape"].to_numpy(), index["texture"].to_numpy()
+    conflict = shapes != textures
+    assert (len(answers), int(conflict.sum()), int(answers.correct.sum())) == (1280, 1200, right)
+    assert int((conflict & (answers.predicted == shapes)).sum()) == by_shape
+    assert int((conflict & (answers.predicted == textures)).sum()) == by_texture
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "first", "five"),
+    [
+        ("tv-resnet50", "imagenet-1k", 0.7613, 0.92862),
+        ("tv-resnet18", "imagenet-1k", 0.69758, 0.89076),
+        ("tv-resnet50", "imagenet-v2", 0.6333, 0.8465),
+        ("tv-resnet18", "imagenet-v2", 0.5718, 0.8019),
+    ],
+)
+def test_top_five(run, model, name, first, five):
+    """Top-1 and top-5; a table of classes has no probabilities, and says so when asked."""
+    answers = run.predictions(Need(model, name))
+    assert accuracy(answers).value == first
+    among = (answers.ranked(5) == answers.labels[:, None]).any(axis=1)
+    assert among.mean() == five
+    with pytest.raises(LookupError, match="recorded without the probability"):
+        calibration_error(answers)
+    with pytest.raises(LookupError, match="tells its 5 best answers, not 6"):
+        answers.ranked(6)
+
+
+def test_softmax_of_cifar_10(run):
+    """Accuracy, calibration error, likelihood and Brier score of a full softmax that brings its own labels."""
+    answers = run.predictions(Need("wide-resnet", "cifar-10"))
+    found = {each.measure: each.value for each in calibration_error(answers).companions}
+    assert accuracy(answers).value == 0.9109
+    assert found["ece_15_equal_width"] == pytest.approx(0.05371629542112352, abs=1e-9)
+    assert found["nll"] == pytest.approx(0.37816958639618814, abs=1e-9)
+    assert found["brier"] == pytest.approx(0.14387109174081647, abs=1e-9)
+
+
+def test_behaviors_judge_recorded_zoos(tmp_path):
+    """The same numbers through `pytest behaviors/`, and what a recording cannot answer is not applicable."""
+    from tests.harness import ROOT, run_pytest
+
+    models = {name: MODELS[name] for name in ("resnet50", "tv-resnet18", "wide-resnet")}
+    file = tmp_path / "models.yaml"
+    file.write_text(json.dumps({"zoos": {"published": {"image_sets": PUBLISHED, "models": models}}}))
+    made = run_pytest(
+        ROOT / "behaviors", f"--models={file}", "--zoo=published", f"--data={REAL}", f"--store={tmp_path / 'store'}",
+        reports=tmp_path / "reports",
+    )  # fmt: skip
+    records = {(r["model"], r["image_set"], r["measure"]): r["value"] for r in made.data["verdicts"] if r["measure"]}
+    assert records["resnet50", "imagenet-1k", "top1"] == 0.7613
+    assert records["resnet50", "imagenet-1k", "ece_15_equal_width"] == pytest.approx(0.03730791263658202, abs=1e-9)
+    assert records["wide-resnet", "cifar-10", "nll"] == pytest.approx(0.37816958639618814, abs=1e-9)
+    assert records["tv-resnet18", "imagenet-v2", "top1"] == 0.5718
+    reasons = {
+        (r["model"], r["behavior"]): r["reason"] for r in made.data["verdicts"] if r["verdict"] == "not_applicable"
+    }
+    calibration = "test_calibration.py::test_confidence_matches_accuracy[imagenet-v2]"
+    assert "recorded without the probability of its answers" in reasons["tv-resnet18", calibration]
+    contract = "test_contract.py::test_an_answer_repeats[imagenet-1k]"
+    assert "needs a live model" in reasons["resnet50", contract]
+    assert not [r for r in made.data["verdicts"] if r["verdict"] == "blocked"]
+
+
+def test_a_limit_keeps_the_join_whole(tmp_path):
+    """A recording of all images serves a subset of them; parts of the set are those of the subset."""
+    run = judged(tmp_path, PUBLISHED, {"vit": MODELS["vit"]}, images=REAL, limit=500)
+    assert len(run.predictions(Need("vit", "imagenet-1k"))) == 500
+    part = run.predictions(Need("vit", "imagenet-real"))
+    assert 400 < len(part) < 500
+    assert np.isin(part.keys, run.predictions(Need("vit", "imagenet-1k")).keys).all()
