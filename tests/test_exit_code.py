@@ -35,5 +35,6 @@ def test_exit_codes(pytests, outcomes, lost, code):
     """1 if anything failed, was blocked or lost, else 10 if undecided, 5 if nothing was judged; 2 to 4 stay."""
     blank = ("zoo", "model", "property", "behavior", None, None, None)
     verdicts = [Verdict(*blank, Outcome(outcome)) for outcome in outcomes]
-    session = SimpleNamespace(verdicts=verdicts, lost=lambda: lost, claims={"a test": None})
+    gate = SimpleNamespace(allow_blocked=False, inconclusive="report")
+    session = SimpleNamespace(verdicts=verdicts, lost=lambda: lost, expired=list, claims={"a test": None}, gate=gate)
     assert exit_code(session, pytests) == code

@@ -184,6 +184,20 @@ def test_a_project_has_bounds_of_its_own(judge):
     }
 
 
+def test_a_projects_reason_stands_in_the_verdict(judge):
+    """Who reads that a claim failed reads whose bound it broke, and why it is there."""
+    run = judge({"boastful": toy("boastful")}, bounds={CALIBRATION: {"at_most": 0.01, "reason": "Alarms cost."}})
+    assert all(r["reason"].endswith("; the bound is the project's own: Alarms cost.") for r in run.claims)
+
+
+def test_a_bound_on_the_other_side_is_refused(judge):
+    """It would promise the opposite of what the behavior says."""
+    run = judge({"saint": toy("saint")}, bounds={CALIBRATION: {"at_least": 0.5, "reason": "Mistaken."}})
+    assert run.code == 1
+    assert {r["verdict"] for r in run.claims} == {"blocked"}
+    assert "this claim is at most 0.05, so its bound must be given as at_most" in run.text
+
+
 def test_a_bound_of_no_behavior_is_an_error(judge):
     """Bounds are checked like known failures."""
     run = judge({"saint": toy("saint")}, bounds={f"{CALIBRATION}x": {"at_most": 0.5, "reason": "No."}})
