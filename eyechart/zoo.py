@@ -5,6 +5,7 @@ Reading imports no model library. A mistake is a `SpecError` that names file, li
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -171,7 +172,9 @@ def _explain(file: Path, data: Any, error: dict[str, Any]) -> str:
         kind, allowed = (".reader:", READERS) if "image_sets" in keys else (": source", SOURCES)
         return f"{where}{kind} {context['tag']!r} is unknown: {nearest(context['tag'], allowed)}"
     if error["type"] == "union_tag_not_found":
-        return f"{where}: the key 'source' is missing: {nearest('', SOURCES)}"
+        close = difflib.get_close_matches("source", map(str, error["input"]), n=1)
+        meant = f" (found {close[0]!r})" if close else ""
+        return f"{where}: the key 'source' is missing{meant}: {nearest('', SOURCES)}"
     if error["type"] == "value_error":
         return f"{where}: {context['error']}"
     return f"{where}: found {error['input']!r}: {error['msg']}"

@@ -35,6 +35,7 @@ MISTAKES = {
     "a source": ("source: timm", "source: tim", [":7:", "source 'tim' is unknown", "did you mean 'timm'?",
                                                  "open_clip"]),
     "no source": ("source: timm", "weigths: x", ["key 'source' is missing"]),
+    "a source under another key": ("source: timm", "sorce: timm", ["key 'source' is missing (found 'sorce')"]),
     "a key of a model": ("weights: w", "weigths: w", ["unknown key 'weigths'", "did you mean 'weights'?"]),
     "a key of an image set": ("reader:", "redaer:", ["unknown key 'redaer'", "did you mean 'reader'?"]),
     "a key of a zoo": ("    models:", "    model:", ["unknown key 'model'", "did you mean 'models'?"]),
