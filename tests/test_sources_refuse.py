@@ -113,6 +113,13 @@ def test_arguments_that_timm_does_not_take_are_named(tmp_path, arguments):
     assert str(arguments)[1:-1] in message
 
 
+def test_published_weights_keep_their_head(tmp_path):
+    """With a label space of another size timm would answer through random weights, without a word."""
+    spec = timm_source.TimmSpec(source="timm", architecture="deit3_base_patch16_224.fb_in22k_ft_in1k")
+    message = refusal(spec, tmp_path, SpecError)
+    assert "answer with 1000 classes, the label space has" in message
+
+
 def test_a_configuration_that_open_clip_cannot_build_is_named(tmp_path):
     """A key is missing, or one is too many."""
     for broken in ({"embed_dim": 16}, {**NATIVE, "no_such": 1}):

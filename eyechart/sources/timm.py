@@ -70,6 +70,13 @@ def _build(spec: TimmSpec, classes: int) -> torch.nn.Module:
     name = spec.architecture.partition(".")[0]
     if ":" not in spec.architecture and not timm.is_model(name):
         raise SpecError(f"timm has no architecture {name!r}: {nearest(name, timm.list_models())[:300]}")
+    published = None if spec.weights else timm.get_pretrained_cfg(spec.architecture)
+    if published is not None and published.num_classes != classes:
+        # timm would put a head of random weights in place of the published one
+        raise SpecError(
+            f"the published weights of {spec.architecture!r} answer with {published.num_classes} classes, "
+            f"the label space has {classes}"
+        )
     try:
         return timm.create_model(
             spec.architecture, pretrained=spec.weights is None, num_classes=classes, **spec.arguments
