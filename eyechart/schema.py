@@ -82,9 +82,10 @@ class Role(StrEnum):
 
 
 class ImageSetEntry(Entry):
-    """What every image set has, whatever its reader."""
+    """What every image set has, whatever its reader. Sets of one `group` are averaged before groups are."""
 
     role: Role
+    group: str | None = Field(default=None, min_length=1)
 
 
 class ProtocolEntry(Entry):
