@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "digest", "clip", "tables"},
     {"miniature", "cue_conflict", "published", "corruptions"},
     {"labels", "progress"},
-    {"schema", "store", "views", "measurement", "predictions", "recipe", "intervals"},
+    {"schema", "store", "views", "measurement", "predictions", "recipe", "intervals", "ordering"},
     {"checkpoint", "images", "measures", "levels", "margins", "judge", "decoding", "readouts", "joining", "recordings"},
     {"sources", "contracts", "files"},
     {"zoo", "readers"},
