@@ -14,12 +14,12 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 
 LAYERS = [
     # left: knows nothing of the others; a module imports only modules of its own line or of lines above
-    {"errors", "digest", "clip", "tables"},
+    {"errors", "digest", "clip", "tables", "exploring"},
     {"miniature", "cue_conflict", "published", "corruptions"},
     {"labels", "progress"},
     {"schema", "store", "views", "measurement", "predictions", "recipe", "intervals", "ordering"},
     {"checkpoint", "images", "measures", "levels", "margins", "judge", "decoding", "readouts", "joining", "recordings"},
-    {"sources", "contracts", "files"},
+    {"sources", "contracts", "searches", "files"},
     {"zoo", "readers"},
     {"claims", "run", "pace"},
     {"predict", "report", "recorded", "gates"},
