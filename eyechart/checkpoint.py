@@ -55,6 +55,10 @@ class Geometry:
         """Share of the resized image's shorter side that the crop keeps."""
         return min(1.0, self.size / (self.resize or self.size)) if self.size else 1.0
 
+    def whole(self) -> Geometry:
+        """See all of an image that is a crop already: its shorter side becomes the input size, and nothing is cut off."""
+        return replace(self, resize=self.size) if self.size else self
+
     def under(self, view: View, patch: int) -> Geometry:
         """Change the preprocessing as `view` says; an input side must be a multiple of `patch` pixels.
 
@@ -141,9 +145,13 @@ class Resolved:
         del told["no_features"]
         return digest(told, VIEWS_VERSION)
 
-    def geometry(self, view: View) -> Geometry:
-        """The geometry under a view. Raises BlockedError where the model has no such size."""
-        return self.preprocessing.geometry.under(view, self.patch)
+    def geometry(self, view: View, *, whole: bool = False) -> Geometry:
+        """The geometry under a view; `whole` for images that are crops already.
+
+        Raises BlockedError where the model has no such size.
+        """
+        own = self.preprocessing.geometry
+        return (own.whole() if whole else own).under(view, self.patch)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Resolved:

@@ -30,6 +30,9 @@ LARGEST = 256
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
+VERSION = 1
+"""Part of the identity of every computed set: raise it, and that of views, when a corruption changes what it makes."""
+
 
 def corrupted(image: Pixels, corruption: str, severity: int) -> Pixels:
     """Corrupt one image: (height, width, 3) uint8 → the same, at most LARGEST on its shorter side.
@@ -37,7 +40,7 @@ def corrupted(image: Pixels, corruption: str, severity: int) -> Pixels:
     Raises SpecError for an unknown corruption or severity.
     """
     check(corruption, severity)
-    content = _reduced(image)
+    content = reduced(image)
     seed = hashlib.blake2b(f"{corruption} {severity}".encode() + content.tobytes(), digest_size=8).digest()
     random = np.random.default_rng(int.from_bytes(seed, "big"))
     made = _CORRUPTIONS[corruption](content / 255.0, severity - 1, random)
@@ -52,7 +55,8 @@ def check(corruption: str, severity: float) -> None:
         raise SpecError(f"severity {severity:g} of {corruption} is unknown: it goes from 1 to 5")
 
 
-def _reduced(image: Pixels) -> Pixels:
+def reduced(image: Pixels) -> Pixels:
+    """Bring an image to the size that the strengths are made for, where it is larger."""
     height, width = image.shape[:2]
     short = min(height, width)
     if short <= LARGEST:

@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from eyechart.searches import searched_rows
 from numpy.typing import NDArray
 
 from eyechart.claims import Claim
@@ -18,6 +17,7 @@ from eyechart.measures import Cues
 from eyechart.predictions import Bools, Predictions
 from eyechart.recipe import take
 from eyechart.run import Need, Run
+from eyechart.searches import searched_rows
 
 Strings = NDArray[np.str_]
 

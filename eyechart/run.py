@@ -16,12 +16,12 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from eyechart.searches import Found
 from numpy.typing import NDArray
 
 from eyechart.contracts import Finding
 from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.predictions import Absent, ByKey, Ints, Predictions
+from eyechart.searches import Found
 from eyechart.store import Store
 from eyechart.zoo import Zoo
 

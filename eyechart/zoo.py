@@ -18,7 +18,7 @@ from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.labels import LabelSpace
 from eyechart.levels import GateEntry
 from eyechart.margins import MarginEntry, check_units
-from eyechart.readers import READERS, DerivedSet, ImageSetSpec, Readers
+from eyechart.readers import READERS, ComputedSet, DerivedSet, ImageSetSpec, Readers
 from eyechart.schema import Entry, ProtocolEntry, Role, labels_of
 from eyechart.sources import SOURCES, ModelSpec
 
@@ -98,7 +98,7 @@ class Zoo(BaseModel):
     def labels(self, name: str) -> LabelSpace:
         """The label space of an image set. Raises BlockedError where it is in a file that is missing."""
         spec = self.image_sets[name]
-        if isinstance(spec, DerivedSet):
+        if isinstance(spec, DerivedSet | ComputedSet):
             return self.labels(spec.of)
         return labels_of(spec.label_space, self.image_path)
 
@@ -185,8 +185,8 @@ def _check(zoo: Zoo, data: Any) -> None:
                     labels_of(named)
             except SpecError as error:
                 raise SpecError(f"{where}: {error}") from error
-            if isinstance(spec, DerivedSet):
-                whole = [name for name, other in zoo.image_sets.items() if not isinstance(other, DerivedSet)]
+            if isinstance(spec, DerivedSet | ComputedSet):
+                whole = [name for name, other in zoo.image_sets.items() if not hasattr(other, "of")]
                 if spec.of not in whole:
                     raise SpecError(f"{where}.of: {spec.of!r} is no image set of its own: {nearest(spec.of, whole)}")
 

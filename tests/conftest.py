@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from eyechart.searches import tried_views
 
 from eyechart.readers import read_image_set, read_training_images
+from eyechart.searches import Search
 from eyechart.store import Store
-from eyechart.views import View
 from eyechart.zoo import read_zoo
 from tests.gallery import Gallery, behaviors
 from tests.harness import LIMIT, MORE_SETS, SETS, SWEEP, Judged, new_store, run_pytest, toy, zoo_file
@@ -39,7 +38,7 @@ def gallery(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, spec in zoo.image_sets.items():
         declared = [needs for needs in behaviors().values() if spec.role in needs.roles and not needs.finding]
         views = {view for needs in declared for view in needs.views.usual}
-        views |= {View.parse(view) for needs in declared if needs.search for view in tried_views(needs.search)}
+        views |= {view for needs in declared if needs.search for view in Search.parse(needs.search).views}
         limit = None if name in SWEEP else LIMIT
         sets.append((read_image_set(zoo, name, Store(rendered), limit), str(spec.role), views))
         if spec.role == "transfer":

@@ -14,15 +14,15 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 
 LAYERS = [
     # left: knows nothing of the others; a module imports only modules of its own line or of lines above
-    {"errors", "digest", "clip", "tables"},
+    {"errors", "digest", "clip", "tables", "exploring"},
     {"miniature", "cue_conflict", "published", "corruptions"},
     {"labels", "progress"},
-    {"schema", "store", "views", "measurement", "predictions", "recipe", "intervals"},
+    {"schema", "store", "views", "measurement", "predictions", "recipe", "intervals", "ordering"},
     {"checkpoint", "images", "measures", "levels", "margins", "judge", "decoding", "readouts", "joining", "recordings"},
-    {"sources", "contracts", "files", "probes"},
+    {"sources", "contracts", "searches", "files", "probes"},
     {"zoo", "readers"},
     {"claims", "run", "pace"},
-    {"predict", "report", "recorded", "gates"},
+    {"predict", "answering", "locating", "evidence", "report", "recorded", "gates"},
 ]
 """The flow, left to right: words, what is declared, what is loaded, what is predicted, what is judged and reported."""
 

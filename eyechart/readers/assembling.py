@@ -77,6 +77,7 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
         fingerprint=digest(keys, labels, content, space.name, spec.orientation, decoding.VERSION),
         read=read,
         also=also_right(keys, labels, space),
+        cropped=spec.cropped,
         unreadable=tuple(unreadable),
         notes=notes,
     )

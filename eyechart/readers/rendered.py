@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from eyechart.errors import BlockedError, nearest
 from eyechart.images import ImageSet
 from eyechart.predictions import Ints
-from eyechart.schema import ImageSetEntry, Labels
+from eyechart.schema import ImageSetEntry, Labels, Part
 from eyechart.store import Store
 from eyechart.views import Image
 
@@ -30,6 +30,13 @@ class RenderedSet(ImageSetEntry):
 
     reader: Literal["rendered"]
     label_space: Labels = "miniature"
+
+    def parts(self, kind: Part, name: str) -> tuple[str, ...]:
+        """Name the factors that the set of this name departs by, or sweeps."""
+        from eyechart.miniature.recipes import SWEPT
+        from eyechart.miniature.scenes import FACTORS
+
+        return {"factors": tuple(FACTORS), "synthetic": SWEPT}.get(name, ()) if kind == "factor" else ()
 
 
 def read(name: str, spec: RenderedSet, zoo: Zoo, store: Store) -> ImageSet:  # noqa: ARG001  # one call for all readers
@@ -87,7 +94,18 @@ def _whole(name: str, zoo: Zoo, store: Store) -> ImageSet:
 
     keys = columns.pop("key").astype(np.str_)
     labels = columns.pop("label").astype(np.int64)
-    return ImageSet(name, space.name, keys, labels, columns, fingerprint, pixels_of)
+    return ImageSet(name, space.name, keys, labels, {**columns, **_cues(keys, labels, columns)}, fingerprint, pixels_of)
+
+
+def _cues(keys: NDArray[np.str_], labels: Ints, columns: dict[str, Any]) -> dict[str, Any]:
+    """The two cues of a cue-conflict set, in the columns that assembled sets have; nothing for other sets.
+
+    Every object is rendered anew, so that no two images share what their cues came from.
+    """
+    if "texture_label" not in columns:
+        return {}
+    texture = columns["texture_label"].astype(np.int64)
+    return {"shape": labels, "texture": texture, "content_image": keys, "texture_image": keys}
 
 
 def _render(name: str, folder: Path, store: Store) -> NDArray[np.uint8]:
