@@ -1,6 +1,6 @@
 """The linear probe: what a linear classifier learns from frozen features of a task's train images.
 
-Test images never take part: strength is chosen on train images set aside, whatever the protocol's name.
+Test images never take part: the strength of the penalty is chosen on train images set aside.
 """
 
 from __future__ import annotations
