@@ -56,7 +56,7 @@ class Geometry:
         return min(1.0, self.size / (self.resize or self.size)) if self.size else 1.0
 
     def whole(self) -> Geometry:
-        """See all of an image that is a crop already: its shorter side becomes the input size, and nothing is cut off."""
+        """See all of an image that is a crop already: its shorter side becomes the input size."""
         return replace(self, resize=self.size) if self.size else self
 
     def under(self, view: View, patch: int) -> Geometry:

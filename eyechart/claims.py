@@ -137,7 +137,7 @@ def subjects(declared: Needs, zoo: Zoo, *, with_reference: bool = False) -> list
     """List what a behavior makes claims about in a zoo, whichever model; nothing where the zoo has no such role."""
     if declared.finding and zoo.findings is None:
         return []
-    names = [name for name in zoo.setsreplace(declared.roles) if _fits(declared, zoo, name)]
+    names = [name for name in zoo.sets_with(declared.roles) if _fits(declared, zoo, name)]
     found = _groups(zoo, names) if declared.each == "group" else [Subject(name) for name in names]
     if declared.each and declared.each != "group":
         found = [Subject(name, part) for name in names for part in zoo.parts(name, declared.each)]

@@ -85,7 +85,7 @@ class Evidence:
 
     @property
     def overall(self) -> Predictions | None:
-        """Answers to all images that the annotated ones belong to, where the zoo's protocol asks for that denominator."""
+        """Answers to all images that the annotated ones are part of, where the protocol divides by their errors."""
         whole = self._run.zoo.whole_of(self.image_set)
         wanted = whole and self._run.zoo.protocol.error_ratio == "validation"
         return self._run.predictions(Need(self._model, whole)) if wanted else None
@@ -171,10 +171,10 @@ class Evidence:
 
     def _inside(self, part: str) -> Bools:
         zoo, columns = self._run.zoo, self._columns()
-        if part in columns:
-            return np.asarray(columns[part].astype(np.float64) != 0)
         if "factor" in columns and part in zoo.parts(self.image_set, "factor"):
             return np.asarray(columns["factor"] == part)
+        if part in columns:
+            return np.asarray(columns[part].astype(np.float64) != 0)
         names = zoo.labels(self.image_set).names
         if part in names:
             return np.asarray(self.predictions.labels == names.index(part))

@@ -1,4 +1,4 @@
-"""Where needs are met: image sets indexed once, checkpoints loaded once, and the content-addressed key of every need."""
+"""Where needs are met: image sets indexed once, checkpoints loaded once, and the key of every need."""
 
 from __future__ import annotations
 

@@ -81,14 +81,15 @@ class Predictor(Locator):
         # Without the lock, so that a complete store can be judged though it is read-only. An image set that was
         # never indexed must be written, so it waits for the lock.
         try:
-            return all([self.locate(need) for need in sorted(needs)]) and all(
-                [self.locate(need) for need in sorted(self.following(needs))]
-            )
+            return not self._missing(needs) and not self._missing(self.following(needs))
         except StoreError:
             return False
 
+    def _missing(self, needs: set[Need]) -> list[Need]:
+        return [need for need in sorted(needs) if not self.locate(need)]
+
     def _meet(self, needs: set[Need]) -> None:
-        missing = [need for need in sorted(needs) if not self.locate(need)]
+        missing = self._missing(needs)
         self._compute(sorted({self.whole(need) for need in missing}))
         for need in missing:
             self.locate(need)
@@ -201,7 +202,9 @@ class Predictor(Locator):
                 if view_name == FEATURES:
                     table = features_table(images, rows, answers)
                 else:
-                    shares = [view.padded_share(*image.shape[:2], geometry.crop) for image in raw if view.pads]
+                    shares = [
+                        view.padded_share(image.shape[0], image.shape[1], geometry.crop) for image in raw if view.pads
+                    ]
                     table = predictions_table(job, rows, answers, shares)
                 self.run.store.write_part(job.key, int(rows[0]), table)
                 self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {view_name}")

@@ -19,7 +19,7 @@ from eyechart.labels import LabelSpace
 from eyechart.levels import GateEntry
 from eyechart.margins import MarginEntry, check_units
 from eyechart.readers import READERS, ComputedSet, DerivedSet, ImageSetSpec, Readers
-from eyechart.schema import Entry, ProtocolEntry, Role, labels_of
+from eyechart.schema import Entry, Part, ProtocolEntry, Role, labels_of
 from eyechart.sources import SOURCES, ModelSpec
 
 __all__ = ["BoundOverride", "ImageSetSpec", "Role", "Zoo", "read_zoo"]
@@ -118,7 +118,7 @@ class Zoo(BaseModel):
         """Name the image sets that play one of these roles, in the file's order."""
         return [name for name, spec in self.image_sets.items() if spec.role in roles]
 
-    def parts(self, name: str, kind: str) -> tuple[str, ...]:
+    def parts(self, name: str, kind: Part | Literal["category"]) -> tuple[str, ...]:
         """Name the factors, corruptions or categories of an image set, without looking at its images."""
         if kind == "category":
             return self.labels(name).names
