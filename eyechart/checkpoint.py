@@ -52,6 +52,10 @@ class Geometry:
         """Share of the resized image's shorter side that the crop keeps."""
         return min(1.0, self.size / (self.resize or self.size)) if self.size else 1.0
 
+    def whole(self) -> Geometry:
+        """See a square crop whole: it becomes as large as the input, instead of larger to be cropped again."""
+        return replace(self, resize=self.size) if self.size else self
+
     def under(self, view: View, patch: int) -> Geometry:
         """Change the preprocessing as `view` says; an input side must be a multiple of `patch` pixels.
 
@@ -134,9 +138,13 @@ class Resolved:
         """Digest of everything above, and of how views are made."""
         return digest(asdict(self), VIEWS_VERSION)
 
-    def geometry(self, view: View) -> Geometry:
-        """The geometry under a view. Raises BlockedError where the model has no such size."""
-        return self.preprocessing.geometry.under(view, self.patch)
+    def geometry(self, view: View, *, whole: bool = False) -> Geometry:
+        """The geometry under a view, of images that are crops already where `whole`.
+
+        Raises BlockedError where the model has no such size.
+        """
+        own = self.preprocessing.geometry
+        return (own.whole() if whole else own).under(view, self.patch)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Resolved:
