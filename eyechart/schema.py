@@ -86,9 +86,25 @@ Part = Literal["factor", "corruption"]
 
 
 class ImageSetEntry(Entry):
-    """What every image set has, whatever its reader."""
+    """What every image set has, whatever its reader. Sets of one `group` are averaged before groups are."""
 
     role: Role
+    group: str | None = Field(default=None, min_length=1)
+
+
+class ProtocolEntry(Entry):
+    """`protocol` of a zoo in `models.yaml`: where the paper's way and the better way differ, which one is taken.
+
+    views        "relative": amounts that mean the same for every image size; "paper": its pixels, with black let in (§3.7)
+    probe        "logistic": multinomial logistic regression, strength chosen on held-out training images;
+                 "clip-benchmark": the training that the paper follows (§3.5)
+    error_ratio  "annotated": over the annotated images, as in the paper's figure; "validation": over the whole
+                 validation set, as in its text (§3.1)
+    """
+
+    views: Literal["relative", "paper"] = "relative"
+    probe: Literal["logistic", "clip-benchmark"] = "logistic"
+    error_ratio: Literal["annotated", "validation"] = "annotated"
 
     def parts(self, kind: Part, name: str) -> tuple[str, ...]:  # noqa: ARG002  # one call for all readers
         """Names of the parts of this set, which `models.yaml` calls `name`: told without looking at any image."""

@@ -32,7 +32,7 @@ from eyechart.views import ORIGINAL, Image, View, brightness, relative_shift, sc
 Answer: TypeAlias = Callable[[Sequence[Image], View], NDArray[Any]]
 """Raw images and a view → (n, classes), in the label space of the images' labels."""
 
-SEARCHED = 192
+SEARCHED = 256
 """Images that a search looks at: enough to see a loss of a few points, few enough to try many changes on."""
 
 DOUBT = 0.025
@@ -142,6 +142,11 @@ def searched_rows(keys: NDArray[np.str_]) -> Ints:
     A verdict on what was found is measured on the others.
     """
     return np.sort(declared_order(keys)[: min(SEARCHED, len(keys) // 2)])
+
+
+def most_answers(text: str, images: int) -> int:
+    """How many images a search answers at most, of a set of so many. Raises SpecError for a text that is none."""
+    return (len(Search.parse(text).views) + 1) * min(SEARCHED, images // 2)
 
 
 def search_source(text: str) -> str:

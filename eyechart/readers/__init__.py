@@ -23,7 +23,7 @@ from eyechart.readers.folder import FolderSet
 from eyechart.readers.manifest import ManifestSet
 from eyechart.readers.parquet import ParquetSet
 from eyechart.readers.recorded import RecordedSet
-from eyechart.readers.rendered import RenderedSet
+from eyechart.readers.rendered import RenderedSet, read_training
 from eyechart.readers.shards import ShardsSet
 from eyechart.schema import PixelsEntry
 from eyechart.store import Store
@@ -101,11 +101,13 @@ def read_image_set(zoo: Zoo, name: str, store: Store, limit: int | None) -> Imag
 
 
 def read_training_images(zoo: Zoo, name: str, store: Store, limit: int | None) -> ImageSet:
-    """Index the images that probes for an image set learn from, under `train` of its entry.
+    """Index the images that probes for an image set learn from: under `train` of its entry, or rendered for it.
 
     Raises BlockedError where there is no such entry, or as `read_image_set`.
     """
     spec = zoo.image_sets[name]
+    if isinstance(spec, RenderedSet):
+        return checked(read_training(name, zoo, store)).limited(limit)
     if not isinstance(spec, PixelsEntry) or spec.train is None:
         raise BlockedError(f"image set {name!r} has no `train`: nothing is there for a probe to learn from")
     learned = spec.model_copy(update={"path": spec.train, "count": None, "train": None})
