@@ -47,8 +47,8 @@ SIDE, LARGEST, GAP, COLUMNS = 96, 256, 4, 4
 WAYS: Mapping[str, tuple[tuple[View, ...], ...]] = MappingProxyType(
     {
         "shift": (tuple(relative_shift(k / 64) for k in range(1, 9)),),
-        "scale": (tuple(scale(1 + k / 32) for k in range(1, 17)),),
-        "brightness": tuple(tuple(brightness(1 + sign * k / 16) for k in range(1, 7)) for sign in (-1, 1)),
+        "scale": (tuple(scale(1 + k / 16) for k in range(1, 9)),),
+        "brightness": tuple(tuple(brightness(1 + sign * k / 8) for k in range(1, 4)) for sign in (-1, 1)),
     }
 )
 """What is searched: for each kind one way or more to change a picture, each from its smallest step to its largest."""

@@ -25,7 +25,7 @@ Kind: TypeAlias = Literal[
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _TEXT = re.compile(r"(?P<kind>\w+)(?:\((?:(?P<name>[a-z_]+), )?(?P<amount>[\d.]+)\))?")
 
-VERSION = 1
+VERSION = 2
 """Part of every prediction's identity: raise it when a view changes what it does."""
 
 

@@ -122,6 +122,21 @@ def test_other_texts_are_refused(text, offered):
     assert offered in str(error.value)
 
 
+def test_crops_are_seen_whole():
+    """The shorter side becomes the input size and nothing is cut off; views change that as they change anything."""
+    native = Geometry(224, 256)
+    assert native.whole() == Geometry(224, 224)
+    assert native.whole().crop == 1.0
+    assert native.whole().under(scale(1.5), patch=16) == native.under(scale(1.5), patch=16).whole()
+    assert native.whole().under(resolution(336), patch=16) == Geometry(336, 336)
+    whole = Resolved("python", "", "", "", Preprocessing(native, (), ()), 16, 3, "fp32")
+    assert whole.geometry(ORIGINAL, whole=True) == Geometry(224, 224)
+    assert whole.geometry(ORIGINAL) == native
+    assert Geometry(None, None).whole() == Geometry(None, None)
+    picture = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
+    assert np.array_equal(Geometry(8, 10).whole().apply([picture])[0], picture)
+
+
 def mean_color(side: int | None) -> Checkpoint:
     """A checkpoint that answers the mean of each image's three channels."""
     resolved = Resolved("python", "", "", "", Preprocessing(Geometry(side, side), (), ()), 1, 3, "fp32")
