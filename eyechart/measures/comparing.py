@@ -67,8 +67,6 @@ def compared(
         )
     if one.function not in paired:
         return difference(first.measure, first, second)
-    for table, counterpart in zip(one.tables(), other.tables(), strict=False):
-        require_same_images(table, counterpart)
     return paired[one.function](one, other)
 
 
@@ -103,13 +101,21 @@ def _settings(value: Any) -> Iterator[Any]:
         yield value
 
 
+def _tables(first: Recipe, second: Recipe) -> tuple[list[Predictions], list[Predictions]]:
+    """What both were measured on, once it is certain that it can be paired."""
+    one, other = first.tables(), second.tables()
+    for table, counterpart in zip(one, other, strict=True):
+        require_same_images(table, counterpart)
+    return one, other
+
+
 def _accuracy(measure: str, first: Recipe, second: Recipe) -> Measurement:
     (one,), (other,) = first.tables(), second.tables()
     return replace(accuracy_drop(one, other), measure=measure)
 
 
 def _clustered(first: Recipe, second: Recipe) -> Measurement:
-    (one,), (other,) = first.tables(), second.tables()
+    (one,), (other,) = _tables(first, second)
     ahead = one.correct.astype(np.float64) - other.correct
     mean = mean_of(ahead, first.given()["clusters"], (-1.0, 1.0))
     method = "Student's t, paired, clustered"
@@ -117,14 +123,15 @@ def _clustered(first: Recipe, second: Recipe) -> Measurement:
 
 
 def _by_level(first: Recipe, second: Recipe) -> Measurement:
-    (one,), (other,), given = first.tables(), second.tables(), first.given()
+    (one,), (other,) = _tables(first, second)
+    given = first.given()
     return accuracy_by_level_lead(one, other, given["levels"], given["clusters"])
 
 
 def _draws(first: Recipe, second: Recipe) -> Measurement:
-    one, other = first.tables(), second.tables()
-    if len(one) != len(other):
+    if len(first.tables()) != len(second.tables()):
         return difference("top1", first.measure(), second.measure())
+    one, other = _tables(first, second)
     ahead = np.column_stack([a.correct.astype(np.float64) - b.correct for a, b in zip(one, other, strict=True)])
     mean = mean_over_draws(ahead, (-1.0, 1.0))
     method = "analysis of variance, paired, images x draws"
@@ -132,7 +139,7 @@ def _draws(first: Recipe, second: Recipe) -> Measurement:
 
 
 def _kept(first: Recipe, second: Recipe) -> Measurement:
-    kept = [np.equal(*(table.predicted for table in recipe.tables())) for recipe in (first, second)]
+    kept = [np.equal(*(table.predicted for table in tables)) for tables in _tables(first, second)]
     gained, lost = (int(np.count_nonzero(a & ~b)) for a, b in (kept, kept[::-1]))
     count = len(kept[0])
     limits = partial(tango, gained, lost, count)
@@ -142,8 +149,7 @@ def _kept(first: Recipe, second: Recipe) -> Measurement:
 
 def _drop(first: Recipe, second: Recipe) -> Measurement:
     drops = []
-    for recipe in (first, second):
-        original, changed = recipe.tables()
+    for original, changed in _tables(first, second):
         drops.append(original.correct.astype(np.float64) - changed.correct)
     return _mean("top1_drop", drops[0] - drops[1], (-2.0, 2.0))
 
@@ -159,15 +165,17 @@ def _tasks(first: Recipe, second: Recipe) -> Measurement:
 
 
 def _gap(first: Recipe, second: Recipe) -> Measurement:
-    one, other = (recipe.tables()[0] for recipe in (first, second))
+    (one,), (other,) = _tables(first, second)
     return _mean("confidence_gap", (one.confidence - one.correct) - (other.confidence - other.correct), (-2.0, 2.0))
 
 
 def _ratio(first: Recipe, second: Recipe) -> Measurement:
+    _tables(first, second)
     return ratio_difference(*(ratio_of(**recipe.given()) for recipe in (first, second)))
 
 
 def _ratios(first: Recipe, second: Recipe) -> Measurement:
+    _tables(first, second)
     return mean_of_ratios(*(list(ratios_of(**recipe.given()).values()) for recipe in (first, second)))
 
 

@@ -33,7 +33,7 @@ def require_same_images(first: Predictions, second: Predictions) -> None:
     """Raise ValueError, naming what differs, unless both are about the same images and labels, in one order."""
     require_images(first)
     pair = f"{title(first)} and {title(second)} cannot be paired image by image"
-    if not np.array_equal(first.keys, second.keys):
+    if not _same(first.keys, second.keys):
         raise ValueError(f"{pair}: {_difference(first, second)}")
     relabeled = np.flatnonzero(first.labels != second.labels)
     if relabeled.size:
@@ -49,6 +49,16 @@ def require_one_each(predictions: Predictions, **columns: NDArray[Any]) -> None:
     for name, column in columns.items():
         if column.shape != (len(predictions),):
             raise ValueError(f"{title(predictions)}: {len(predictions)} images, but `{name}` has shape {column.shape}")
+
+
+def _same(keys: NDArray[np.str_], others: NDArray[np.str_]) -> bool:
+    """Whether two arrays of keys are equal."""
+    if keys is others:
+        return True
+    if keys.dtype == others.dtype and keys.dtype.kind == "U" and keys.flags.c_contiguous and others.flags.c_contiguous:
+        # four times as fast as text, which a grid of 75 tables feels
+        return np.array_equal(keys.view(np.uint32), others.view(np.uint32))
+    return np.array_equal(keys, others)
 
 
 def _difference(first: Predictions, second: Predictions) -> str:
