@@ -24,7 +24,8 @@ class Measurement:
     `measure` is the estimator's name as it appears in `verdicts.json`, `method` names its interval.
     `limits` is None for a number that is only reported (such as the paper's plug-in calibration error).
     `companions` are reported beside it, without a bound. `recipe` says how to measure the same on other predictions.
-    `possible` is the smallest and the largest value there can be.
+    `possible` is the smallest and the largest value there can be. `had_it_been` tells what as many images could have
+    measured, where that is a matter of one count: from 0 to `count` → the value and its limits; values grow with it.
     """
 
     measure: str
@@ -35,6 +36,7 @@ class Measurement:
     companions: tuple[Measurement, ...] = ()
     recipe: Recipe | None = field(default=None, compare=False, repr=False)
     possible: tuple[float, float] = (-math.inf, math.inf)
+    had_it_been: Callable[[int], tuple[float, Limits]] | None = field(default=None, compare=False, repr=False)
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -146,4 +146,5 @@ def share(measure: str, successes: int, count: int) -> Measurement:
         limits=partial(clopper_pearson, successes, count),
         method="Clopper-Pearson",
         possible=SHARE,
+        had_it_been=lambda other: (other / count, partial(clopper_pearson, other, count)),
     )

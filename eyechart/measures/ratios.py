@@ -65,8 +65,15 @@ class Ratio:
 
     def measured(self) -> Measurement:
         """The ratio by itself."""
-        method = "risk-ratio score, corrected for skewness"
-        return Measurement("error_ratio", self.value, self.counts[1], self.limits, method, possible=(0.0, self.most))
+        return Measurement(
+            measure="error_ratio",
+            value=self.value,
+            count=self.counts[1],
+            limits=self.limits,
+            method="risk-ratio score, corrected for skewness",
+            possible=(0.0, self.most),
+            had_it_been=partial(_had_it_been, *self.counts),
+        )
 
 
 def ratio_difference(first: Ratio, second: Ratio) -> Measurement:
@@ -105,6 +112,13 @@ def mean_of_ratios(ratios: Sequence[Ratio], less: Sequence[Ratio] = ()) -> Measu
     reach = (-_worth(less) if less else 0.0, _worth(ratios))
     limits = partial(_within, linearized(value, influence, possible=reach).limits, possible)
     return Measurement("mean_error_ratio", value, images, limits, method, possible=possible)
+
+
+def _had_it_been(wrong_inside: int, inside: int, wrong: int, count: int, other: int) -> tuple[float, Limits]:
+    """What would be measured if `other` images of the part were wrong, and as many of the rest as are."""
+    everywhere = wrong - wrong_inside + other
+    value = (other / inside) / (everywhere / count) if everywhere else 1.0
+    return value, partial(error_ratio, other, inside, everywhere, count)
 
 
 def _difference_limits(first: Ratio, second: Ratio, left: float, alpha: float) -> tuple[float, float]:
