@@ -155,7 +155,7 @@ def _check(zoo: Zoo, data: Any) -> None:
 def _explain(file: Path, data: Any, error: dict[str, Any]) -> str:
     """One sentence: file, line, key, what was found there, what is allowed."""
     keys = [key for i, key in enumerate(error["loc"]) if not (key in (*SOURCES, *READERS) and i == 4)]
-    line, node = 0, data
+    line, node = 1, data
     for key in keys:
         try:
             line = node.lc.data[key][0] + 1
