@@ -7,7 +7,6 @@ on disk before the next begins, so a run that is cut short goes on where it was.
 from __future__ import annotations
 
 import datetime
-import importlib
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +25,7 @@ from eyechart.progress import Progress
 from eyechart.readers import read_image_set
 from eyechart.readouts import Answers, Readout, readout
 from eyechart.recorded import RecordedAnswers
+from eyechart.resolving import KIND, live_spec, module_of, resolution_key, resolved
 from eyechart.run import Address, Need, Run, versions
 from eyechart.schema import labels_of
 from eyechart.sources.base import Surroundings
@@ -35,7 +35,6 @@ from eyechart.views import VERSION as VIEWS_VERSION
 
 if TYPE_CHECKING:
     from eyechart.checkpoint import Batch, Checkpoint, Logits
-    from eyechart.sources import LiveSpec
 
 CHUNK = 512
 """Images read, answered and written to disk at a time."""
@@ -122,7 +121,7 @@ class Predictor:
         Raises BlockedError where it cannot be loaded.
         """
         if model not in self._checkpoints:
-            run, spec = self._run, self._live(model)
+            run, spec = self._run, live_spec(self._run, model)
             around = Surroundings(
                 root=run.zoo.file.parent,
                 labels=labels_of(spec.label_space),
@@ -132,30 +131,16 @@ class Predictor:
             )
             self._progress.say(f"loading {model}")
             try:
-                self._checkpoints[model] = loaded = _source(spec).load(spec, around)
+                self._checkpoints[model] = loaded = module_of(spec).load(spec, around)
             except EyechartError:
                 raise
             except Exception as error:  # a library's own failure blocks this model; the others go on
                 raise BlockedError(f"it cannot be loaded: {type(error).__name__}: {error}") from error
-            run.store.write_json("resolved", self._resolution_key(model), asdict(loaded.resolved))
+            run.store.write_json(KIND, resolution_key(run, model), asdict(loaded.resolved))
             if loaded.note:
                 self._progress.say(f"{model}: weights {loaded.note}")
             run.cost.loads[model] = run.cost.loads.get(model, 0) + 1
         return self._checkpoints[model]
-
-    def _live(self, model: str) -> LiveSpec:
-        spec = self._run.zoo.models[model]
-        if isinstance(spec, RecordedSpec):
-            raise NotApplicableError(f"{model}: its predictions were recorded elsewhere, there is no model to ask")
-        return spec
-
-    def _resolution_key(self, model: str) -> str:
-        """Key of what a checkpoint resolves to: its entry in `models.yaml`, its weights, its libraries' versions."""
-        spec = self._live(model)
-        weights = _source(spec).weights(spec, self._run.zoo.file.parent)
-        entry = spec.model_dump(mode="json", exclude={"known_failures", "weights"})
-        classes = labels_of(spec.label_space).names
-        return digest(entry, weights, classes, self._run.settings.precision, versions(_source(spec).LIBRARIES))
 
     def _locate(self, need: Need) -> bool:
         """Whether a need is met already, or never can be; notes its address in both cases."""
@@ -182,12 +167,11 @@ class Predictor:
 
     def _known_key(self, need: Need, images: ImageSet) -> str | None:
         """The key of a live model's answers, if what it resolves to is known without loading it."""
-        record = self._run.store.read_json("resolved", self._resolution_key(need.model))
-        if record is None:
+        found = resolved(self._run, need.model)
+        if found is None:
             return None
-        resolved = Resolved.from_json(record)
-        self._run.fingerprints[need.model] = resolved.identity
-        return self._key(resolved, images, need)
+        self._run.fingerprints[need.model] = found.identity
+        return self._key(found, images, need)
 
     def _whole(self, need: Need) -> Need:
         """The need whose predictions meet this one: for a part of an image set, that for the whole."""
@@ -202,7 +186,7 @@ class Predictor:
 
     def _readout(self, need: Need) -> Readout:
         zoo = self._run.zoo
-        return readout(labels_of(self._live(need.model).label_space), zoo.labels(need.image_set))
+        return readout(labels_of(live_spec(self._run, need.model).label_space), zoo.labels(need.image_set))
 
     def _key(self, resolved: Resolved, images: ImageSet, need: Need) -> str:
         through = self._readout(need).identity
@@ -311,10 +295,6 @@ class Predictor:
             "versions": versions(),
             "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
-
-
-def _source(spec: LiveSpec) -> Any:
-    return importlib.import_module(f"eyechart.sources.{spec.source}")
 
 
 def index_of(images: ImageSet) -> pa.Table:

@@ -26,6 +26,7 @@ from eyechart.miniature.classes import CLASS_NAMES
 from eyechart.miniature.fingerprints import recorded
 from eyechart.predict import Predictor
 from eyechart.progress import Progress
+from eyechart.resolving import resolution_key
 from eyechart.run import Need, Run, Settings
 from eyechart.zoo import read_zoo
 
@@ -145,7 +146,7 @@ class Project:
             "python", "logits", spec.version, "", Preprocessing(Geometry(None, toy.resize), (), ()), 1, CLASSES,
             toy.precision,
         )  # fmt: skip
-        run.store.write_json("resolved", predictor._resolution_key(name), asdict(resolved))
+        run.store.write_json("resolved", resolution_key(run, name), asdict(resolved))
         for image_set, view in NEEDS:
             images = predictor.images(image_set)
             need = Need(name, image_set, view)
