@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,7 +64,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if judging and not judging.gate.plan and not session.config.option.collectonly and not _is_worker(session.config):
         judging.pytest_session = session
         try:
-            allure_results.begin(Path(session.config.option.allure_report_dir))
+            session.config.pluginmanager.get_plugin("eyechart-reporting").begin()
         except EyechartError as error:
             raise pytest.UsageError(str(error)) from error
 

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eyechart.pages.matrix import matrix_page
+from eyechart.report import read_report
 from tests.harness import LIMIT, run_pytest
 from tests.villains import VILLAINS
 
@@ -105,6 +107,15 @@ def test_a_table_says_how_it_was_made(judged, warm):
     assert {meta["model"] for meta in metas} == {*VILLAINS, "nan_at_one_class"}
     assert {meta["images"]["count"] for meta in metas} == {meta["images"]["limit"] for meta in metas} == {LIMIT}
     assert all({"checkpoint", "view", "versions", "device"} <= meta.keys() for meta in metas)
+
+
+def test_the_page_is_what_the_report_says(judged):
+    """matrix.html is written by every run, and is the same made again from verdicts.json: workers change nothing."""
+    page = (judged.reports / "matrix.html").read_text()
+    assert page == matrix_page(read_report(judged.reports))
+    assert "Of the images it is 80 % sure about, it names about 80 % correctly." in page
+    assert judged.run["exit_code"] == judged.code
+    assert judged.run["troubles"] == []
 
 
 def allure(judged) -> list[dict]:
