@@ -9,13 +9,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from eyechart.comparing.command import add_compare
 from eyechart.errors import EyechartError, SpecError, nearest
 from eyechart.gates.command import add_baseline
 from eyechart.images import ImageSet
+from eyechart.pages.command import add_report
 from eyechart.readers import read_image_set
 from eyechart.run import Run, Settings
 from eyechart.schema import PixelsEntry
 from eyechart.store import Store
+from eyechart.upkeep.command import add_store
 from eyechart.zoo import Zoo, read_zoo
 
 
@@ -48,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--device", default="cpu", help="default: %(default)s")
     train.set_defaults(run=_train)
     add_baseline(commands)
+    add_report(commands)
+    add_compare(commands)
+    add_store(commands)
     return parser
 
 
