@@ -51,17 +51,21 @@ def zoo(tmp_path):
     return zoo_file(tmp_path / "models.yaml", {name: toy("saint", version=name) for name in ("a", "b", "c")})
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
-def test_a_worker_that_dies_costs_one_claim_and_is_told(store, zoo, tmp_path, workers):
+@pytest.mark.parametrize(
+    "arguments", [("-n", 1), ("-n", 2), ("-n", 4), ("-n", 2, "--dist", "loadgroup")], ids=["1", "2", "4", "loadgroup"]
+)
+def test_a_worker_that_dies_costs_one_claim_and_is_told(store, zoo, tmp_path, arguments):
     """The claim it died in is reported as lost, everywhere; all others are judged; the run fails and does not hang."""
     root = project(tmp_path / "project", {"test_dying.py": DYING})
-    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-n", workers,
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, *arguments,
                      reports=tmp_path / "reports", root=root)  # fmt: skip
     fatal = "behaviors/test_dying.py::test_fatal[b-validation]"
     assert run.code == 1
     assert run.run["lost"] == [fatal]
     assert f"lost       {fatal} was collected and never reported" in run.text
-    assert [trouble["test"] for trouble in run.run["troubles"]] == [fatal]
+    (trouble,) = run.run["troubles"]
+    assert trouble["test"] == fatal
+    assert trouble["what"].startswith("worker 'gw")
     assert fatal in (run.reports / "matrix.html").read_text()
     judged = {(record["model"], record["behavior"]) for record in run.claims}
     functions = ("test_before", "test_fatal", "test_one_more", "test_after")
@@ -73,6 +77,16 @@ def test_a_worker_that_dies_costs_one_claim_and_is_told(store, zoo, tmp_path, wo
     lost = next(result for result in results if result["fullName"] == fatal)
     assert lost["status"] == "broken"
     assert {"name": "model", "value": "b"}.items() <= lost["parameters"][0].items()
+
+
+def test_claims_that_are_dropped_are_told(store, zoo, tmp_path):
+    """Without a replacement xdist drops what the dead worker had, and says nothing: here each is lost, and red."""
+    root = project(tmp_path / "project", {"test_dying.py": DYING})
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-n", 1,
+                     "--max-worker-restart=0", reports=tmp_path / "reports", root=root)  # fmt: skip
+    assert run.code == 1
+    assert len(run.claims) == 5
+    assert len(run.run["lost"]) == len(run.run["troubles"]) == 7
 
 
 def test_a_behavior_file_that_cannot_be_imported_stops_the_run_before_anything_is_predicted(store, zoo, tmp_path):
