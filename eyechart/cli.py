@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import sys
@@ -141,6 +142,8 @@ def _train(options: argparse.Namespace) -> int:
 
     if options.name not in RECIPES:
         raise SpecError(f"there is no recipe for {options.name!r}: {nearest(options.name, RECIPES)}")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("eyechart").setLevel(logging.INFO)  # an epoch takes a minute: say which one it is
     spec = zoo.models[options.name]
     what = TrainSpec(
         source=spec.source,
