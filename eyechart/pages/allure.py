@@ -19,7 +19,7 @@ VERSION = "3.18.0"
 
 PAGE = "index.html"
 HOW = (
-    "Allure's page needs Node.js 20 or newer: install it (https://nodejs.org, or: pip install 'eyechart[report]'), "
+    "Allure's page needs Node.js 20 or newer: install it (https://nodejs.org, or: pip install -e '.[report]'), "
     "then: eyechart report"
 )
 
