@@ -18,6 +18,10 @@ class BlockedError(EyechartError):
     """Something a claim needs is not there or cannot be read: weights, images, a file. Never a silent skip."""
 
 
+class UnmeasurableError(BlockedError, ValueError):
+    """Predictions from which no such number can be had: no image of a factor, no decision, other images."""
+
+
 class NotApplicableError(EyechartError, LookupError):
     """A source cannot answer such a question at all: a claim that asks it is not applicable, and says why."""
 

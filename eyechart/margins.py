@@ -33,6 +33,12 @@ DEFAULTS: Mapping[str, Margin] = {
     "factor_error": Margin(0.02, "factors have few images; two points are what the largest of them can show"),
     "mean_corruption_error": Margin(0.01, _POINT),
     "mce": Margin(0.01, "one percent of AlexNet's errors"),
+    "worst_factor_top1": Margin(0.05, "the worst of several factors, of a few hundred images or fewer each"),
+    "top1_drop_between_sets": Margin(0.02, "one point, the smallest loss that users report, on either side"),
+    "top1_over_guessing": Margin(0.01, _POINT),
+    "mean_top1": Margin(0.01, _POINT),
+    "top1_over_levels": Margin(0.02, "a sweep reaches beyond what images usually show"),
+    "worst_level_top1": Margin(0.05, "the worst of several levels, of a few hundred assets or fewer each"),
     "error_ratio": Margin(0.1, "a tenth of the whole set's error rate"),
     "shape_bias": Margin(0.05, "two trainings of one recipe differ by a few points"),
     "cue_decisions": Margin(0.05, "two trainings of one recipe differ by a few points"),
@@ -42,7 +48,8 @@ DEFAULTS: Mapping[str, Margin] = {
 
 SHARES = frozenset(
     ("top1", "top1_drop", "worst_top1_drop", "agreement", "least_agreement", "ece", "confidence_gap", "factor_error",
-     "mean_corruption_error", "shape_bias", "cue_decisions")
+     "mean_corruption_error", "shape_bias", "cue_decisions", "worst_factor_top1", "top1_drop_between_sets",
+     "top1_over_guessing", "mean_top1", "top1_over_levels", "worst_level_top1")
 )  # fmt: skip
 """Measures that lie between 0 and 1 (or -1 and 1), so that a margin of 1 or more is a mistake in its unit."""
 

@@ -26,7 +26,6 @@ from eyechart.miniature.classes import CLASS_NAMES
 from eyechart.miniature.fingerprints import recorded
 from eyechart.predict import Predictor
 from eyechart.progress import Progress
-from eyechart.resolving import resolution_key
 from eyechart.run import Need, Run, Settings
 from eyechart.zoo import read_zoo
 
@@ -146,11 +145,11 @@ class Project:
             "python", "logits", spec.version, "", Preprocessing(Geometry(None, toy.resize), (), ()), 1, CLASSES,
             toy.precision,
         )  # fmt: skip
-        run.store.write_json("resolved", resolution_key(run, name), asdict(resolved))
+        run.store.write_json("resolved", predictor._resolution_key(name), asdict(resolved))
         for image_set, view in NEEDS:
             images = predictor.images(image_set)
             need = Need(name, image_set, view)
-            key = predictor._key(resolved, images, need)
+            key = predictor.key(resolved, need)
             run.store.write_part(key, 0, answers(toy, images.keys, images.labels, view))
             meta = {
                 "model": name, "image_set": image_set, "view": view, "views_version": 1, "checkpoint": asdict(resolved),

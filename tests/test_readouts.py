@@ -122,8 +122,9 @@ def test_a_live_model_is_read_out_for_every_set(tmp_path, clothes):
     sets = {
         "knives": {"role": "validation", "reader": "folder", "path": "k", "label_space": {"names": [knife]}},
         "cues": {"role": "cue-conflict", "reader": "folder", "path": "cues", "label_space": "cue-conflict-16"},
-        "pug": {"role": "synthetic", "reader": "folder", "path": "pug", "label_space": {"mapping": str(clothes)}},
-    }
+        "pug": {"role": "synthetic", "reader": "folder", "path": "pug", "label_space": {"mapping": str(clothes)},
+                "factors": ["Worlds"]},
+    }  # fmt: skip
     folder(tmp_path / "k", [f"{knife}/x.png"])
     models = {"knives": {"source": "python", "factory": "tests.test_readouts:make_knives", "version": "1"}}
     run = judged(tmp_path, sets, models)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eyechart.intervals import clopper_pearson, mean_of, mean_over_draws, tango
 from eyechart.measurement import Measurement
+from eyechart.measures.combining import average, difference
 from eyechart.measures.pairing import require_images, require_one_each, require_same_images
 from eyechart.predictions import Predictions
 from eyechart.recipe import remembered
@@ -73,6 +74,43 @@ def accuracy_drop(original: Predictions, changed: Predictions) -> Measurement:
         limits=partial(tango, lost, won, count),
         method="Tango score, corrected for skewness",
     )
+
+
+@remembered
+def accuracy_drop_on_other_images(clean: Predictions, shifted: Predictions) -> Measurement:
+    """Accuracy of `clean` less that of `shifted`, which shows other images of the same classes.
+
+    Nothing is paired, so each accuracy has its own uncertainty (see `difference`).
+    Raises UnmeasurableError where there are no images on one side.
+    """
+    return difference("top1_drop_between_sets", accuracy(clean), accuracy(shifted))
+
+
+@remembered
+def lead_over_guessing(predictions: Predictions) -> Measurement:
+    """Accuracy less the share of the commonest class, which naming it always would reach.
+
+    On the same images: only those count where one is right and the other is not. Raises UnmeasurableError where there
+    are no images.
+    """
+    require_images(predictions)
+    commonest = predictions.labels == np.bincount(predictions.labels).argmax()
+    ahead = int(np.count_nonzero(predictions.correct & ~commonest))
+    behind = int(np.count_nonzero(~predictions.correct & commonest))
+    count = len(predictions)
+    limits = partial(tango, ahead, behind, count)
+    return Measurement(
+        "top1_over_guessing", (ahead - behind) / count, count, limits, "Tango score, paired with a guess"
+    )
+
+
+@remembered
+def mean_accuracy(tasks: Sequence[Predictions]) -> Measurement:
+    """Mean of the accuracies of several tasks, each counting alike; see `average`.
+
+    Raises UnmeasurableError where there are no tasks, or one without images.
+    """
+    return average("mean_top1", [accuracy(task) for task in tasks])
 
 
 @remembered

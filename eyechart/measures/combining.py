@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
+from eyechart.errors import UnmeasurableError
 from eyechart.measurement import Limits, Measurement
 from eyechart.recipe import remembered
 
@@ -39,7 +40,7 @@ def average(measure: str, measurements: Sequence[Measurement]) -> Measurement:
     Raises ValueError for no measurements, or one without an interval.
     """
     if not measurements:
-        raise ValueError("no measurements, so there is nothing to average")
+        raise UnmeasurableError("no measurements, so there is nothing to average")
     value = math.fsum(each.value for each in measurements) / len(measurements)
     values = tuple(each.value for each in measurements)
     limits = partial(_average_limits, value, values, _all_limits(measurements))
@@ -70,7 +71,7 @@ def _all_limits(measurements: Sequence[Measurement]) -> tuple[Limits, ...]:
 def _extreme(measure: str, worst: Measurement | None, limits: Limits, tried: int) -> Measurement:
     """Build the measurement of the `worst` of `tried`."""
     if worst is None:
-        raise ValueError("no measurements, so none of them is the worst")
+        raise UnmeasurableError("no measurements, so none of them is the worst")
     return Measurement(measure, worst.value, worst.count, limits, f"{worst.method}, worst of {tried}")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eyechart.errors import UnmeasurableError
 from eyechart.predictions import Bools, Predictions
+from eyechart.recipe import take
 
 
 def only(predictions: Predictions, where: Bools) -> Predictions:
@@ -19,20 +20,13 @@ def only(predictions: Predictions, where: Bools) -> Predictions:
     require_one_each(predictions, where=where)
     if where.dtype != np.bool_:
         raise ValueError(f"{title(predictions)}: expected truth values to choose images by, found {where.dtype}")
-    return replace(
-        predictions,
-        keys=predictions.keys[where],
-        labels=predictions.labels[where],
-        predicted=predictions.predicted[where],
-        confidence=predictions.confidence[where],
-        logits_of=lambda: predictions.logits_of()[where],
-    )
+    return take(predictions, np.flatnonzero(where).astype(np.int64))
 
 
 def require_images(predictions: Predictions) -> None:
     """Raise ValueError, naming what was to be measured, where there are no images."""
     if len(predictions) == 0:
-        raise ValueError(f"{title(predictions)}: no images (n = 0), so there is nothing to measure")
+        raise UnmeasurableError(f"{title(predictions)}: no images (n = 0), so there is nothing to measure")
 
 
 def require_same_images(first: Predictions, second: Predictions) -> None:
@@ -40,11 +34,11 @@ def require_same_images(first: Predictions, second: Predictions) -> None:
     require_images(first)
     pair = f"{title(first)} and {title(second)} cannot be paired image by image"
     if not np.array_equal(first.keys, second.keys):
-        raise ValueError(f"{pair}: {_difference(first, second)}")
+        raise UnmeasurableError(f"{pair}: {_difference(first, second)}")
     relabeled = np.flatnonzero(first.labels != second.labels)
     if relabeled.size:
         at = relabeled[0]
-        raise ValueError(
+        raise UnmeasurableError(
             f"{pair}: {relabeled.size} images have another label, "
             f"the first {str(first.keys[at])!r} ({first.labels[at]} and {second.labels[at]})"
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -13,6 +15,16 @@ from eyechart.measures.combining import highest, lowest
 from eyechart.measures.pairing import require_images, require_same_images
 from eyechart.predictions import Floats, Predictions
 from eyechart.recipe import remembered
+
+ALEXNET_ERRORS: Mapping[str, float] = MappingProxyType(
+    {
+        "gaussian_noise": 0.886428, "shot_noise": 0.894468, "impulse_noise": 0.922640, "defocus_blur": 0.819880,
+        "glass_blur": 0.826268, "motion_blur": 0.785948, "zoom_blur": 0.798360, "snow": 0.866816, "frost": 0.826572,
+        "fog": 0.819324, "brightness": 0.564592, "contrast": 0.853204, "elastic_transform": 0.646056,
+        "pixelate": 0.717840, "jpeg_compression": 0.606500,
+    }
+)  # fmt: skip
+"""Mean error of AlexNet over the five severities of each corruption of ImageNet-C (Hendrycks & Dietterich 2019)."""
 
 Grid = Mapping[str, Sequence[Predictions]]
 """Corruption → the predictions under each of its severities."""
@@ -25,10 +37,16 @@ def mean_corruption_error(grid: Grid, reference: Mapping[str, float] | None = No
     With AlexNet's mean errors as `reference` it is the mCE of Hendrycks & Dietterich (2019), as a share (1 is
     AlexNet); without a reference the mean error rate. All severities show the same images, so each image
     has one such number, and the interval is that of their mean; counting every corrupted copy would make it several
-    times too narrow. Raises ValueError for an empty grid, unequal images, or a corruption without a reference.
+    times too narrow. Beside it that of each corruption. Raises ValueError for an empty grid, unequal images, or a
+    corruption without a reference.
     """
     mean = mean_of(_errors(grid, reference), possible=(0.0, _worst(grid, reference)))
-    return Measurement(_name(reference), mean.value, _images(grid), mean.limits, "Student's t over images")
+    each = {name: {name: levels} for name, levels in grid.items()} if len(grid) > 1 else {}
+    parts = tuple(
+        replace(mean_corruption_error(part, reference), measure=f"{_name(reference)}_{name}")
+        for name, part in each.items()
+    )
+    return Measurement(_name(reference), mean.value, _images(grid), mean.limits, "Student's t over images", parts)
 
 
 @remembered
@@ -49,14 +67,22 @@ def mean_corruption_error_rise(first: Grid, second: Grid, reference: Mapping[str
 
 @remembered
 def worst_drop(original: Predictions, changed: Sequence[Predictions]) -> Measurement:
-    """Largest of the accuracy drops from `original` to each of `changed`; see `highest`."""
-    return highest("worst_top1_drop", [accuracy_drop(original, each) for each in changed])
+    """Largest of the accuracy drops from `original` to each of `changed`, and beside it each; see `highest`."""
+    drops = [accuracy_drop(original, each) for each in changed]
+    return _with_curve(highest("worst_top1_drop", drops), changed, drops)
 
 
 @remembered
 def least_kept(original: Predictions, changed: Sequence[Predictions]) -> Measurement:
     """Smallest of the shares of answers that each of `changed` has in common with `original`; see `lowest`."""
-    return lowest("least_agreement", [answers_kept(original, each) for each in changed])
+    kept = [answers_kept(original, each) for each in changed]
+    return _with_curve(lowest("least_agreement", kept), changed, kept)
+
+
+def _with_curve(worst: Measurement, changed: Sequence[Predictions], points: Sequence[Measurement]) -> Measurement:
+    """Report each point beside the worst of them, under the name of its view."""
+    named = (replace(at, measure=f"{at.measure}_at_{each.view}") for at, each in zip(points, changed, strict=True))
+    return replace(worst, companions=tuple(named))
 
 
 def drop_curve(original: Predictions, changed: Sequence[Predictions], alpha: float) -> Band:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from eyechart.errors import UnmeasurableError
 from eyechart.intervals import Mean, linearized
 from eyechart.measurement import Measurement
 from eyechart.measures.accuracy import SHARE, share
@@ -31,6 +32,10 @@ class Cues:
     textures: Ints
     content_images: Names
     texture_images: Names
+
+    def where(self, mask: Bools) -> Cues:
+        """Keep the images where `mask` (n,) is true."""
+        return Cues(self.shapes[mask], self.textures[mask], self.content_images[mask], self.texture_images[mask])
 
 
 @remembered
@@ -79,7 +84,7 @@ def _decisions(predictions: Predictions, cues: Cues) -> tuple[Bools, Bools]:
     require_one_each(predictions, **vars(cues))
     conflict = cues.shapes != cues.textures
     if not conflict.any():
-        raise ValueError(f"{title(predictions)}: no image has a shape and a texture of different classes")
+        raise UnmeasurableError(f"{title(predictions)}: no image has a shape and a texture of different classes")
     return conflict & (predictions.predicted == cues.shapes), conflict & (predictions.predicted == cues.textures)
 
 
@@ -89,7 +94,7 @@ def _bias(predictions: Predictions, cues: Cues) -> tuple[float, Floats, Bools]:
     decided = by_shape | by_texture
     count = int(np.count_nonzero(decided))
     if count == 0:
-        raise ValueError(f"{title(predictions)}: no answer names the shape's or the texture's class")
+        raise UnmeasurableError(f"{title(predictions)}: no answer names the shape's or the texture's class")
     bias = int(np.count_nonzero(by_shape)) / count
     return bias, np.asarray((by_shape - bias * decided) / count, dtype=np.float64), decided
 

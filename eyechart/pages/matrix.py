@@ -15,6 +15,9 @@ PAGE = "matrix.html"
 HUGE = 1e100
 """Numbers beyond it are written and not drawn."""
 
+MANY = 12
+"""More undecided claims than these are folded away; each stands in its property's table all the same."""
+
 STYLE = Path(__file__).with_name("matrix.css")
 
 _LOOKS = {
@@ -94,22 +97,29 @@ def _cell(claims: Sequence[Verdict], anchors: Mapping[int, str]) -> str:
 
 def _open(report: Report, anchors: Mapping[int, str]) -> Iterator[str]:
     """What is neither kept nor excused, fails first; claims blocked for one reason share a line."""
-    points = []
+    points, undecided = [], []
     shared: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
     for claim in sorted(report.claims, key=lambda claim: kind(claim) != "F"):
         if kind(claim) == "B":
             shared[claim.model, claim.reason or ""].append(claim)
         elif kind(claim) in ("F", "?"):
-            points.append(_point(claim, f"{claim.behavior}{_versus(claim)}", _measured(claim), anchors))
+            (points if kind(claim) == "F" else undecided).append(
+                _point(claim, f"{claim.behavior}{_versus(claim)}", _measured(claim), anchors)
+            )
     for (_, reason), claims in shared.items():
         what = claims[0].behavior if len(claims) == 1 else f"{len(claims)} claims"
         points.append(_point(claims[0], what, reason, anchors))
     for trouble in report.run.get("troubles", ()):
         text = f"<code>{escape(str(trouble['test']))}</code><pre>{escape(str(trouble['what']))}</pre>"
         points.append(f'<li><strong class="fail">✗ failed without a verdict</strong> {text}</li>')
-    if points:
+    if points or undecided:
         yield "<h2>Open</h2>"
+    if points:
         yield f'<ul class="points">{"".join(points)}</ul>'
+    if undecided:
+        fold = "" if len(undecided) > MANY else " open"
+        yield f"<details{fold}><summary>{len(undecided)} inconclusive</summary>"
+        yield f'<ul class="points">{"".join(undecided)}</ul></details>'
 
 
 def _point(claim: Verdict, what: str, told: str, anchors: Mapping[int, str]) -> str:

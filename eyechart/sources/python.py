@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from eyechart.checkpoint import Batch, Checkpoint, Geometry, Logits, Preprocessing, Resolved
+from eyechart.checkpoint import Batch, Checkpoint, Features, Geometry, Logits, Preprocessing, Resolved
 from eyechart.digest import digest
 from eyechart.errors import BlockedError
 from eyechart.schema import ModelEntry
@@ -18,12 +18,17 @@ from eyechart.sources.base import Surroundings
 
 LIBRARIES: tuple[str, ...] = ()
 
+NO_FEATURES = (
+    "the callable that factory {!r} returns has no `features`: give it a method from the same images to features "
+    "(n, dimensions), and change `version`"
+)
+
 
 class PythonSpec(ModelEntry):
     """`factory` ("package.module:function") returns a callable from images to logits, probabilities or labels.
 
     Images come as a uint8 array (n, height, width, 3); answers leave as a float array (n, classes), labels as
-    class numbers (n,).
+    class numbers (n,). Where the callable has a method `features`, that maps the same images to (n, dimensions).
     `version` stands for the weights, which cannot be seen from here: change it when the answers change.
     """
 
@@ -55,6 +60,11 @@ def load(spec: PythonSpec, around: Surroundings) -> Checkpoint:
         with np.errstate(divide="ignore"):
             return np.log(answers)
 
+    own: Any = getattr(model, "features", None)
+
+    def embed(batch: Batch) -> Features:
+        return np.asarray(own(batch), dtype=np.float32)
+
     preprocessing = Preprocessing(Geometry(None, None), (), ()).overridden(spec.preprocessing)
     resolved = Resolved(
         source="python",
@@ -66,8 +76,9 @@ def load(spec: PythonSpec, around: Surroundings) -> Checkpoint:
         classes=len(around.labels),
         precision=around.precision,
         answers="labels" if spec.returns == "labels" else "distribution",
+        no_features="" if callable(own) else NO_FEATURES.format(spec.factory),
     )
-    return Checkpoint(resolved, answer)
+    return Checkpoint(resolved, answer, embed=embed if callable(own) else None)
 
 
 def _one_of(labels: NDArray[Any], classes: int) -> Logits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,8 +13,9 @@ from typing import Any
 from eyechart.checkpoint import Resolved
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.gates.baseline import read_meta
+from eyechart.locating import Locator
 from eyechart.miniature.fingerprints import recorded
-from eyechart.resolving import resolved
+from eyechart.progress import Progress
 from eyechart.run import Run, Settings
 from eyechart.sources.base import PRECISIONS
 from eyechart.store import Store
@@ -112,17 +114,18 @@ def _declared(root: Path, zoos: Sequence[Zoo]) -> tuple[set[str], set[tuple[str,
     identities, unknown = set(), set()
     for zoo in zoos:
         runs = [Run(zoo, Settings(root, precision=precision)) for precision in PRECISIONS]
+        locators = [Locator(run, Progress(io.StringIO())) for run in runs]
         for model in zoo.models:
-            known = {identity for run in runs if (identity := _identity(run, model))}
+            known = {identity for locator in locators if (identity := _identity(locator, model))}
             identities |= known
             if not known:
                 unknown |= {(model, image_set) for image_set in zoo.image_sets}
     return identities, unknown
 
 
-def _identity(run: Run, model: str) -> str | None:
+def _identity(locator: Locator, model: str) -> str | None:
     try:
-        found = resolved(run, model)
+        found = locator.known(model)
     except (BlockedError, NotApplicableError):
         return None
     return None if found is None else found.identity
