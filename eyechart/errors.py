@@ -18,8 +18,8 @@ class BlockedError(EyechartError):
     """Something a claim needs is not there or cannot be read: weights, images, a file. Never a silent skip."""
 
 
-class UnmeasurableError(BlockedError, ValueError):
-    """Predictions from which no such number can be had: no image of a factor, no decision, other images."""
+class NothingToMeasureError(BlockedError, ValueError):
+    """The images or answers a measure is about are not among those at hand: no image has the factor, nobody decided."""
 
 
 class NotApplicableError(EyechartError, LookupError):

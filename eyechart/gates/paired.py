@@ -2,55 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 from eyechart.measurement import Limits, Measurement
-from eyechart.measures import difference
-from eyechart.measures.comparing import PAIRED, Compare, comparison
+from eyechart.measures import accuracy_drop, error_ratio, only
+from eyechart.measures.comparing import PAIRED as LEADS
+from eyechart.measures.comparing import Compare, compared
 from eyechart.recipe import Recipe, remembered
 
 
+@remembered
 def loss(candidate: Measurement, baseline: Measurement, *, more_is_worse: bool) -> Measurement:
     """How much worse the candidate is than the baseline: positive is worse, whichever way the claim's bound points.
 
-    Both must come from one measure with the same arguments, but for the predictions. Raises ValueError where they
-    are not about the same images, or one has no interval.
+    A `lead`, turned around where less is worse, under the name of the measure, which is what margins go by.
+    Raises ValueError where the two are not about the same images, or one has no interval.
     """
-    if candidate.recipe is None or baseline.recipe is None:
-        return _oriented(difference(candidate.measure, candidate, baseline), more_is_worse)
-    first, second = candidate.recipe, baseline.recipe
-    arguments = (
-        comparison(first), first.function, (first.arguments, dict(first.named)),
-        (second.arguments, dict(second.named)), more_is_worse,
-    )  # fmt: skip
-    if first.function in PAIRED:
-        return _measured_loss(*arguments)
-    found = _oriented(difference(candidate.measure, candidate, baseline), more_is_worse)
-    return replace(found, recipe=Recipe(_measured_loss, arguments, {}))
-
-
-@remembered
-def _measured_loss(
-    compare: Compare,
-    function: Callable[..., Measurement],
-    candidate: tuple[tuple[object, ...], dict[str, object]],
-    baseline: tuple[tuple[object, ...], dict[str, object]],
-    more_is_worse: bool,
-) -> Measurement:
-    found = compare(Recipe(function, *candidate), Recipe(function, *baseline))
-    return _oriented(found, more_is_worse)
-
-
-def _oriented(found: Measurement, more_is_worse: bool) -> Measurement:
-    """Turn candidate less baseline into what is lost."""
+    found = compared(candidate, baseline, PAIRED)
     if more_is_worse:
         return found
     limits = None if found.limits is None else partial(_mirrored, found.limits)
-    return replace(found, value=-found.value, limits=limits, recipe=None)
+    low, high = found.possible
+    return replace(found, value=-found.value, limits=limits, possible=(-high, -low))
 
 
 def _mirrored(limits: Limits, alpha: float) -> tuple[float, float]:
     low, high = limits(alpha)
     return -high, -low
+
+
+def _factor(candidate: Recipe, baseline: Recipe) -> Measurement:
+    """Error rate on the factor's images: a ratio of two ratios would say less, and mix in the other images."""
+    given, inside = candidate.given(), candidate.given()["in_factor"]
+    one, other = given["predictions"], baseline.given()["predictions"]
+    return replace(accuracy_drop(only(other, inside), only(one, inside)), measure="factor_error")
+
+
+PAIRED: Mapping[Callable[..., Measurement], Compare] = {**LEADS, error_ratio: _factor}
+"""How a loss of each measure is measured; one that is not here is compared by its two intervals."""

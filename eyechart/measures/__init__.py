@@ -10,6 +10,7 @@ from eyechart.measures.accuracy import (
     lead_over_guessing,
     mean_accuracy,
 )
+from eyechart.measures.by_level import accuracy_by_level, worst_level
 from eyechart.measures.calibration import calibration_error, confidence_gap
 from eyechart.measures.combining import average, difference, highest, lowest
 from eyechart.measures.comparing import lead
@@ -30,7 +31,6 @@ from eyechart.measures.robustness import (
     worst_drop,
 )
 from eyechart.measures.shape_bias import Cues, cue_decisions, shape_bias, shape_bias_drop
-from eyechart.measures.sweeps import accuracy_by_level, worst_level
 
 __all__ = [
     "ALEXNET_ERRORS",

@@ -1,4 +1,4 @@
-"""How much larger one checkpoint's measurement is than another's, on the same images.
+"""How much larger one measurement is than another of the same measure, on the same images.
 
 Two checkpoints find the same images hard, so the difference is known better than either value; a measure that has a
 paired interval is compared by it, every other one by the two intervals it has (as if the images were different, which
@@ -7,13 +7,14 @@ errs towards *inconclusive*).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from eyechart.intervals import linearized, mean_of, mean_over_draws, tango
+from eyechart.intervals import mean_of, mean_over_draws, tango
 from eyechart.measurement import Measurement
 from eyechart.measures.accuracy import (
     accuracy,
@@ -25,175 +26,189 @@ from eyechart.measures.accuracy import (
     lead_over_guessing,
     mean_accuracy,
 )
+from eyechart.measures.by_level import accuracy_by_level, accuracy_by_level_lead
 from eyechart.measures.calibration import confidence_gap
 from eyechart.measures.combining import average, difference
-from eyechart.measures.mistakes import error_ratio, largest_mean_ratio, mean_error_ratio, ratio_influence
-from eyechart.measures.pairing import only, require_same_images
+from eyechart.measures.mistakes import error_ratio, mean_error_ratio, ratio_of, ratios_of
+from eyechart.measures.pairing import require_same_images
+from eyechart.measures.ratios import mean_of_ratios, ratio_difference
 from eyechart.measures.robustness import mean_corruption_error, mean_corruption_error_rise
 from eyechart.measures.shape_bias import shape_bias, shape_bias_drop
-from eyechart.measures.sweeps import accuracy_by_level, level_influence
-from eyechart.predictions import Floats
+from eyechart.predictions import Floats, Predictions
 from eyechart.recipe import Recipe, remembered
 
 Compare = Callable[[Recipe, Recipe], Measurement]
 """(how the first was measured, how the second was) → first less second."""
 
 
-def lead(first: Measurement, second: Measurement) -> Measurement:
-    """How much larger the first is than the second, by the paired interval where their measure has one.
-
-    Both must come from one measure with the same arguments, but for the predictions. Raises UnmeasurableError where
-    they are not about the same images, ValueError where they are of different measures or one has no interval.
-    """
-    if first.recipe is None or second.recipe is None:
-        return difference(f"{first.measure}_lead", first, second)
-    one, other = first.recipe, second.recipe
-    if one.function is not other.function:
-        raise ValueError(f"{first.measure} and {second.measure} are different measures")
-    return _lead(comparison(one), one.function, (one.arguments, dict(one.named)), (other.arguments, dict(other.named)))
-
-
 @remembered
-def _lead(
-    compare: Compare,
-    function: Callable[..., Measurement],
-    first: tuple[tuple[object, ...], dict[str, object]],
-    second: tuple[tuple[object, ...], dict[str, object]],
+def lead(first: Measurement, second: Measurement, measure: str = "") -> Measurement:
+    """How much larger `first` is than `second`, by the paired interval where their measure has one, else by MOVER.
+
+    Both must come from one measure with the same arguments, but for the predictions. It is named `measure`, or after
+    what it compares: `top1_lead`. Raises ValueError where the two are of different measures, or not about the same
+    images, or one has no interval.
+    """
+    found = compared(first, second, PAIRED)
+    return replace(found, measure=measure or f"{first.measure}_lead")
+
+
+def compared(
+    first: Measurement, second: Measurement, paired: Mapping[Callable[..., Measurement], Compare]
 ) -> Measurement:
-    found = compare(Recipe(function, *first), Recipe(function, *second))
-    return replace(found, measure=f"{found.measure}_lead", recipe=None)
+    """`first` less `second`, by what `paired` says of their measure, else by `difference`. Raises as `lead`."""
+    one, other = first.recipe, second.recipe
+    if one is None or other is None:
+        return difference(first.measure, first, second)
+    if one.function is not other.function or not _alike(one.given(), other.given()):
+        raise ValueError(
+            f"{first.measure} and {second.measure} cannot be compared: expected one measure with the same arguments, "
+            f"but for the predictions; found {one.function.__name__} and {other.function.__name__}"
+        )
+    if one.function not in paired:
+        return difference(first.measure, first, second)
+    return paired[one.function](one, other)
 
 
-def comparison(recipe: Recipe) -> Compare:
-    """How results of a recipe's measure are compared."""
-    return PAIRED.get(recipe.function, unpaired)
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two arguments are the same but for the predictions in them."""
+    settings, others = list(_settings(one)), list(_settings(other))
+    return len(settings) == len(others) and all(
+        a is b or np.array_equal(a, b) for a, b in zip(settings, others, strict=True)
+    )
 
 
-def unpaired(candidate: Recipe, baseline: Recipe) -> Measurement:
-    """Compare two results by their intervals, as if on different images."""
-    first, second = candidate.measure(), baseline.measure()
-    return difference(first.measure, first, second)
+def _settings(value: Any) -> Iterator[Any]:
+    """Everything in an argument that is no predictions, however deep."""
+    if isinstance(value, Predictions):
+        return
+    if isinstance(value, Measurement):
+        if value.recipe is None:
+            yield value.measure
+        else:
+            yield value.recipe.function
+            yield from _settings(value.recipe.given())
+    elif isinstance(value, Mapping):
+        for name in sorted(value):
+            yield name
+            yield from _settings(value[name])
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from _settings(part)
+    elif is_dataclass(value):
+        yield from _settings({field.name: getattr(value, field.name) for field in fields(value)})
+    else:
+        yield value
 
 
-def _accuracy(candidate: Recipe, baseline: Recipe) -> Measurement:
-    (one,), (other,) = candidate.tables(), baseline.tables()
-    return replace(accuracy_drop(one, other), measure="top1")
+def _tables(first: Recipe, second: Recipe) -> tuple[list[Predictions], list[Predictions]]:
+    """What both were measured on, once it is certain that it can be paired."""
+    one, other = first.tables(), second.tables()
+    for table, counterpart in zip(one, other, strict=True):
+        require_same_images(table, counterpart)
+    return one, other
 
 
-def _clustered(candidate: Recipe, baseline: Recipe) -> Measurement:
-    (one,), (other,) = candidate.tables(), baseline.tables()
-    clusters = candidate.named.get("clusters", candidate.arguments[-1])
-    lead = one.correct.astype(np.float64) - other.correct
-    mean = mean_of(lead, clusters, (-1.0, 1.0))
-    return Measurement("top1", mean.value, len(one), mean.limits, "Student's t, paired, clustered")
+def _accuracy(measure: str, first: Recipe, second: Recipe) -> Measurement:
+    (one,), (other,) = first.tables(), second.tables()
+    return replace(accuracy_drop(one, other), measure=measure)
 
 
-def _draws(candidate: Recipe, baseline: Recipe) -> Measurement:
-    one, other = candidate.tables(), baseline.tables()
-    if len(one) != len(other):
-        return unpaired(candidate, baseline)
-    lead = np.column_stack([a.correct.astype(np.float64) - b.correct for a, b in zip(one, other, strict=True)])
-    mean = mean_over_draws(lead, (-1.0, 1.0))
-    return Measurement("top1", mean.value, len(one[0]), mean.limits, "analysis of variance, paired, images x draws")
+def _clustered(first: Recipe, second: Recipe) -> Measurement:
+    (one,), (other,) = _tables(first, second)
+    ahead = one.correct.astype(np.float64) - other.correct
+    mean = mean_of(ahead, first.given()["clusters"], (-1.0, 1.0))
+    method = "Student's t, paired, clustered"
+    return Measurement("top1", mean.value, len(one), mean.limits, method, possible=(-1.0, 1.0))
 
 
-def _kept(candidate: Recipe, baseline: Recipe) -> Measurement:
-    kept = [np.equal(*(table.predicted for table in recipe.tables())) for recipe in (candidate, baseline)]
+def _by_level(first: Recipe, second: Recipe) -> Measurement:
+    (one,), (other,) = _tables(first, second)
+    given = first.given()
+    return accuracy_by_level_lead(one, other, given["levels"], given["clusters"])
+
+
+def _draws(first: Recipe, second: Recipe) -> Measurement:
+    if len(first.tables()) != len(second.tables()):
+        return difference("top1", first.measure(), second.measure())
+    one, other = _tables(first, second)
+    ahead = np.column_stack([a.correct.astype(np.float64) - b.correct for a, b in zip(one, other, strict=True)])
+    mean = mean_over_draws(ahead, (-1.0, 1.0))
+    method = "analysis of variance, paired, images x draws"
+    return Measurement("top1", mean.value, len(one[0]), mean.limits, method, possible=(-1.0, 1.0))
+
+
+def _kept(first: Recipe, second: Recipe) -> Measurement:
+    kept = [np.equal(*(table.predicted for table in tables)) for tables in _tables(first, second)]
     gained, lost = (int(np.count_nonzero(a & ~b)) for a, b in (kept, kept[::-1]))
     count = len(kept[0])
     limits = partial(tango, gained, lost, count)
-    return Measurement("agreement", (gained - lost) / count, count, limits, "Tango score, paired")
+    value = (gained - lost) / count
+    return Measurement("agreement", value, count, limits, "Tango score, paired", possible=(-1.0, 1.0))
 
 
-def _drop(candidate: Recipe, baseline: Recipe) -> Measurement:
+def _drop(first: Recipe, second: Recipe) -> Measurement:
     drops = []
-    for recipe in (candidate, baseline):
-        original, changed = recipe.tables()
+    for original, changed in _tables(first, second):
         drops.append(original.correct.astype(np.float64) - changed.correct)
     return _mean("top1_drop", drops[0] - drops[1], (-2.0, 2.0))
 
 
-def _gap(candidate: Recipe, baseline: Recipe) -> Measurement:
-    one, other = (recipe.tables()[0] for recipe in (candidate, baseline))
+def _drop_between_sets(first: Recipe, second: Recipe) -> Measurement:
+    """What is gained on the clean images, paired, less what is gained on the others, paired."""
+    clean, shifted = (accuracy_drop(a, b) for a, b in zip(first.tables(), second.tables(), strict=True))
+    return difference("top1_drop_between_sets", clean, shifted)
+
+
+def _tasks(first: Recipe, second: Recipe) -> Measurement:
+    return average("mean_top1", [accuracy_drop(a, b) for a, b in zip(first.tables(), second.tables(), strict=True)])
+
+
+def _gap(first: Recipe, second: Recipe) -> Measurement:
+    (one,), (other,) = _tables(first, second)
     return _mean("confidence_gap", (one.confidence - one.correct) - (other.confidence - other.correct), (-2.0, 2.0))
 
 
-def _factor(candidate: Recipe, baseline: Recipe) -> Measurement:
-    """Error rate on the factor's images: a ratio of two ratios would say less, and mix in the other images."""
-    one, other = candidate.tables()[0], baseline.tables()[0]
-    inside = candidate.named.get("in_factor", candidate.arguments[1] if len(candidate.arguments) > 1 else None)
-    return replace(accuracy_drop(only(other, inside), only(one, inside)), measure="factor_error")
+def _ratio(first: Recipe, second: Recipe) -> Measurement:
+    _tables(first, second)
+    return ratio_difference(*(ratio_of(**recipe.given()) for recipe in (first, second)))
 
 
-def _corruption(candidate: Recipe, baseline: Recipe) -> Measurement:
-    name = candidate.measure().measure
-    rise = mean_corruption_error_rise(baseline.arguments[0], *candidate.arguments, **candidate.named)
-    return replace(rise, measure=name)
+def _ratios(first: Recipe, second: Recipe) -> Measurement:
+    _tables(first, second)
+    return mean_of_ratios(*(list(ratios_of(**recipe.given()).values()) for recipe in (first, second)))
 
 
-def _shape_bias(candidate: Recipe, baseline: Recipe) -> Measurement:
-    (one,), (other,) = candidate.tables(), baseline.tables()
-    cues = candidate.named.get("cues", candidate.arguments[-1])
-    return replace(shape_bias_drop(one, other, cues), measure="shape_bias")
+def _corruption(first: Recipe, second: Recipe) -> Measurement:
+    grids = second.given()["grid"], first.given()["grid"]
+    rise = mean_corruption_error_rise(*grids, first.given().get("reference"))
+    return replace(rise, measure=rise.measure.removesuffix("_rise"))
 
 
-def _guessing(candidate: Recipe, baseline: Recipe) -> Measurement:
-    """Guessing is the same for both, so what is left is the accuracy of each."""
-    (one,), (other,) = candidate.tables(), baseline.tables()
-    return replace(accuracy_drop(one, other), measure="top1_over_guessing")
-
-
-def _between(candidate: Recipe, baseline: Recipe) -> Measurement:
-    """Of the same images on each side, so that each side is paired and the two are independent."""
-    (clean, shifted), (other_clean, other_shifted) = candidate.tables(), baseline.tables()
-    return difference(
-        "top1_drop_between_sets", accuracy_drop(clean, other_clean), accuracy_drop(shifted, other_shifted)
-    )
-
-
-def _tasks(candidate: Recipe, baseline: Recipe) -> Measurement:
-    pairs = zip(candidate.tables(), baseline.tables(), strict=True)
-    return average("mean_top1", [accuracy_drop(one, other) for one, other in pairs])
-
-
-def _mean_ratio(candidate: Recipe, baseline: Recipe) -> Measurement:
-    (one,), (other,) = candidate.tables(), baseline.tables()
-    require_same_images(one, other)
-    factors = candidate.named.get("factors", candidate.arguments[-1])
-    (first, influence), (second, other_influence) = (ratio_influence(each, factors) for each in (one, other))
-    most = largest_mean_ratio(factors)
-    mean = linearized(first - second, influence - other_influence, possible=(-most, most))
-    return Measurement("mean_error_ratio", mean.value, len(one), mean.limits, "delta method, paired")
-
-
-def _levels(candidate: Recipe, baseline: Recipe) -> Measurement:
-    (one,), (other,) = candidate.tables(), baseline.tables()
-    require_same_images(one, other)
-    levels, assets = candidate.arguments[1:3]
-    (first, influence), (second, other_influence) = (level_influence(each, levels) for each in (one, other))
-    mean = linearized(first - second, influence - other_influence, assets, possible=(-1.0, 1.0))
-    return Measurement("top1_over_levels", mean.value, len(one), mean.limits, "Student's t, paired, clustered")
+def _shape_bias(first: Recipe, second: Recipe) -> Measurement:
+    (one,), (other,) = first.tables(), second.tables()
+    return replace(shape_bias_drop(one, other, first.given()["cues"]), measure="shape_bias")
 
 
 def _mean(measure: str, values: Floats, possible: tuple[float, float]) -> Measurement:
     mean = mean_of(values, possible=possible)
-    return Measurement(measure, mean.value, mean.units, mean.limits, "Student's t, paired")
+    return Measurement(measure, mean.value, mean.units, mean.limits, "Student's t, paired", possible=possible)
 
 
 PAIRED: Mapping[Callable[..., Measurement], Compare] = {
-    accuracy: _accuracy,
-    accuracy_by_level: _levels,
+    accuracy: partial(_accuracy, "top1"),
+    accuracy_by_level: _by_level,
     accuracy_drop: _drop,
-    accuracy_drop_on_other_images: _between,
+    accuracy_drop_on_other_images: _drop_between_sets,
     accuracy_over_draws: _draws,
     answers_kept: _kept,
     clustered_accuracy: _clustered,
     confidence_gap: _gap,
-    error_ratio: _factor,
-    lead_over_guessing: _guessing,
+    error_ratio: _ratio,
+    lead_over_guessing: partial(_accuracy, "top1_over_guessing"),
     mean_accuracy: _tasks,
     mean_corruption_error: _corruption,
-    mean_error_ratio: _mean_ratio,
+    mean_error_ratio: _ratios,
     shape_bias: _shape_bias,
 }
 """How the results of each measure are compared; a measure that is not here is compared by its two intervals."""
