@@ -97,7 +97,8 @@ def _cell(claims: Sequence[Verdict], anchors: Mapping[int, str]) -> str:
 
 def _open(report: Report, anchors: Mapping[int, str]) -> Iterator[str]:
     """What is neither kept nor excused, fails first; claims blocked for one reason share a line."""
-    points, undecided = [], []
+    points: list[str] = []
+    undecided: list[str] = []
     shared: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
     for claim in sorted(report.claims, key=lambda claim: kind(claim) != "F"):
         if kind(claim) == "B":
