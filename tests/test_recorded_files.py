@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +13,7 @@ from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.labels import counted_space, label_space, named_space
 from eyechart.recordings import NO_ANSWER, read_recording
 from eyechart.run import Need
+from tests.harness import ROOT
 from tests.image_files import put, zoo_of
 from tests.recordings import judged, recorded
 
@@ -104,12 +107,14 @@ BAD = {
     "unknown number": ("key,predicted\na,1\nb,3\n", r"1 of 2 rows name classes outside.*3 in row 1"),
     "negative number": ("key,predicted\na,-1\n", r"-1 in row 0"),
     "fraction": ("key,predicted\na,1\nb,0.5\n", r"expected a class in row 1, found 0.5"),
-    "missing class": ("key,predicted_class\na,1\nb,\n", r"expected a class in row 1, found nan"),
+    "missing class": ("key,predicted_class\na,1\nb,\n", r"expected a class in row 1, found nothing"),
     "key twice": ("key,predicted\na,cat\na,dog\n", r"1 keys are there more than once, such as 'a'"),
     "beyond one": ("key,predicted,confidence\na,cat,1.5\n", r"no probabilities in \[0, 1\], such as 1.5 in row 0"),
     "below zero": ("key,predicted,confidence\na,cat,0.5\nb,cat,-0.1\n", r"such as -0.1 in row 1"),
     "NaN": ("key,predicted,confidence\na,cat,NaN\n", r"such as nan in row 0"),
     "no predictions": ("key,answer\na,cat\n", r"tells no predictions: it has 'key', 'answer'"),
+    "rank twice": ("key,top1,top2\na,cat,dog\nb,fox,fox\n", r"row 1 ranks a class twice: \[2, 2\]"),
+    "two answers": ("key,predicted,top1\na,cat,dog\n", r"row 0 answers 0, but ranks 1 first"),
     "no rows": ("key,predicted\n", r"r.csv (is empty|:)"),
     "no table": ("", r"cannot be read"),
 }
@@ -134,7 +139,108 @@ def test_bad_matrices(tmp_path):
     with pytest.raises(BlockedError, match="2 predictions, but 1 labels"):
         npz(tmp_path, predictions=SURE, labels=np.array([0]))
     with pytest.raises(BlockedError, match=r"expected numbers \(images, classes\)"):
+        npz(tmp_path, probabilities=SURE[None])
+    with pytest.raises(BlockedError, match=r"expected a class in row 0, found 0\.7"):
         npz(tmp_path, predictions=SURE[0])
+    with pytest.raises(BlockedError, match="row 1 holds an infinite value"):
+        npz(tmp_path, logits=np.array([[0.5, 0.3, -np.inf], [0.5, np.inf, 0.2]]))
+    with pytest.raises(BlockedError, match=r"expected one class an image, found float64 \(2, 3\)"):
+        npz(tmp_path, predictions=SURE, labels=SURE)
+
+
+def damaged(content: bytes) -> bytes:
+    """One bit of the first array is another one."""
+    place = content.index(b"NUMPY") + 200
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [damaged, lambda content: content[: len(content) // 2], lambda _: b"hello"],
+    ids=["bit", "cut", "other"],
+)
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_damaged_files_block_their_model(tmp_path, suffix, change):
+    """Cut short, with another bit, or something else: never a crash of the run."""
+    path = tmp_path / f"r{suffix}"
+    if suffix == ".npz":
+        np.savez(path, predictions=np.repeat(SURE, 50, axis=0), labels=np.arange(100) % 3)
+    else:
+        pq.write_table(pa.table({"key": list(map(str, range(100))), "predicted": [1] * 100}), path)
+        change = change if change is not damaged else lambda content: content[:-8] + b"XXXX" + content[-4:]
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(BlockedError, match=f"recording {path} cannot be read"):
+        read_recording(path, THREE)
+
+
+def test_names_that_look_like_numbers_stay_names(tmp_path):
+    """Image 0001 is not image 1, and class 01 is not class 1, in a CSV as in Parquet."""
+    own = named_space(["01", "02"])
+    text = csv(tmp_path, "x,predicted,label,key\n1,02,01,0001\n2,02,02,0002\n", own)
+    table = parquet(tmp_path, {"key": ["0001", "0002"], "label": ["01", "02"], "predicted": ["02", "02"]}, own)
+    for found in (text, table):
+        assert found.keys == ("0001", "0002")
+        assert (found.labels.tolist(), found.predicted.tolist()) == ([0, 1], [1, 1])
+
+
+def test_numbers_as_other_programs_write_them(tmp_path):
+    """3.0 for 3, numbers for names of images, a byte order mark, columns in any order."""
+    found = csv(tmp_path, "\ufeffconfidence,key,other,predicted\n0.5,7,x,2.0\n1,8,y,0.0\n")
+    assert (found.keys, found.predicted.tolist(), found.confidence.tolist()) == (("7", "8"), [2, 0], [0.5, 1.0])
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.large_list(pa.float64()), pa.list_(pa.float16(), 3)])
+def test_every_kind_of_list_in_parquet(tmp_path, kind):
+    """Libraries write lists in several ways; rows of different lengths are no matrix."""
+    rows = SURE.astype(np.float16).tolist()
+    columns = {"key": pa.array(["a", "b"], pa.large_string()), "probabilities": pa.array(rows, kind)}
+    assert np.array_equal(parquet(tmp_path, columns).probabilities, rows)
+    with pytest.raises(BlockedError, match="expected as many values in every row, found"):
+        parquet(tmp_path, {"key": ["a", "b"], "logits": [[0.5, 1.0], [0.5]]})
+
+
+def test_the_documented_examples_are_read(tmp_path, monkeypatch):
+    """Both ways of docs/recorded.md, as they stand there."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "recorded.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(code.strip().splitlines()) <= 12
+    exec(code, {})  # noqa: S102  # the point of this test
+    for name in ("phone.parquet", "phone.npz"):
+        found = read_recording(tmp_path / name, THREE)
+        assert (found.keys, found.labels.tolist()) == (("a.png", "b.png"), [0, 1])
+        assert found.probabilities.shape == (2, 3)
+
+
+def test_pandas_categories(tmp_path):
+    """A column of categories is one of names."""
+    kind = pa.dictionary(pa.int8(), pa.string())
+    found = parquet(tmp_path, {"key": ["a", "b"], "predicted": pa.array(["fox", "cat"]).cast(kind)})
+    assert found.predicted.tolist() == [2, 0]
+
+
+def test_npz_of_classes(tmp_path):
+    """Some call the answered classes `predictions`, some give names as bytes or labels as a column."""
+    found = npz(tmp_path, predictions=np.array([0, 2]), labels=np.array([[0], [1]]), keys=np.array([b"a", b"b"]))
+    assert (found.keys, found.predicted.tolist(), found.labels.tolist()) == (("a", "b"), [0, 2], [0, 1])
+    assert found.probabilities is None
+
+
+@pytest.mark.parametrize("returns", ["logits", "probabilities"])
+def test_npy_with_labels_in_a_file_of_their_own(tmp_path, returns):
+    """A .npy holds one array; `labels` names that of the labels, and a change of either is another recording."""
+    np.save(tmp_path / "matrix.npy", SURE * 9 if returns == "logits" else SURE)
+    np.save(tmp_path / "labels.npy", np.array([0, 2]))
+    entry = {"file": "matrix.npy", "labels": "labels.npy", "returns": returns}
+    first = judged(tmp_path, SET, {"a": recorded(pets=entry)})
+    assert first.predictions(Need("a", "pets")).correct.tolist() == [True, False]
+    np.save(tmp_path / "labels.npy", np.array([0, 1]))
+    again = judged(tmp_path, SET, {"a": recorded(pets=entry)})
+    assert again.predictions(Need("a", "pets")).correct.tolist() == [True, True]
+    np.savez(tmp_path / "two.npz", a=np.array([0]), b=np.array([0]))
+    lost = judged(tmp_path, SET, {"a": recorded(pets={**entry, "labels": "two.npz"})})
+    with pytest.raises(BlockedError, match=r"two.npz: expected one array, found 2"):
+        lost.predictions(Need("a", "pets"))
 
 
 def test_a_pickle_is_not_opened(tmp_path):
