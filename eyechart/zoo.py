@@ -15,12 +15,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from eyechart.errors import SpecError, nearest
-from eyechart.labels import LabelSpace
+from eyechart.labels import READ_OUT, LabelSpace
 from eyechart.levels import GateEntry
 from eyechart.margins import MarginEntry, check_units
 from eyechart.readers import READERS, DerivedSet, ImageSetSpec, Readers
-from eyechart.schema import Entry, Role, labels_of
+from eyechart.schema import Entry, Labels, MappedLabels, Role, labels_of
 from eyechart.sources import SOURCES, ModelSpec
+from eyechart.sources.recorded import RecordedSpec
 
 __all__ = ["BoundOverride", "ImageSetSpec", "Role", "Zoo", "read_zoo"]
 
@@ -131,9 +132,30 @@ def read_zoo(file: Path, name: str) -> Zoo:
         raise SpecError("\n".join(_explain(file, data, dict(e)) for e in error.errors())) from error
     if name not in zoos:
         raise SpecError(f"{file}: zoo {name!r} is unknown: {nearest(name, zoos)}")
-    zoo = Zoo(name=name, file=file.resolve(), **dict(zoos[name]))
+    zoo = Zoo(name=name, file=file.resolve(), **{**dict(zoos[name]), "models": _with_label_spaces(zoos[name])})
     _check(zoo, data["zoos"][name])
     return zoo
+
+
+def _with_label_spaces(entry: _ZooEntry) -> dict[str, ModelSpec]:
+    """Give live models that state no label space that of the image sets, where they all have one; else imagenet-1k.
+
+    Sets that are read out of ImageNet's classes count as those. Sets for probes do not count.
+    """
+    told: set[Labels] = {
+        "imagenet-1k"
+        if isinstance(spec.label_space, MappedLabels) or spec.label_space in READ_OUT
+        else spec.label_space
+        for spec in entry.image_sets.values()
+        if not isinstance(spec, DerivedSet) and spec.role is not Role.TRANSFER
+    }
+    space = told.pop() if len(told) == 1 else "imagenet-1k"
+    return {
+        name: spec
+        if isinstance(spec, RecordedSpec) or "label_space" in spec.model_fields_set
+        else spec.model_copy(update={"label_space": space})
+        for name, spec in entry.models.items()
+    }
 
 
 def _check(zoo: Zoo, data: Any) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyechart.checkpoint import Batch, Logits, Preprocessing
-from eyechart.digest import file_digest
+from eyechart.digest import known_digest
 from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.labels import LabelSpace
 
@@ -58,7 +58,7 @@ def weights_digest(root: Path, relative: str) -> str:
     """Digest a weights file's bytes. Raises BlockedError where it is missing or unreadable."""
     path = weights_file(root, relative)
     try:
-        return file_digest(path)
+        return known_digest(path)
     except OSError as error:
         raise BlockedError(f"weights {path}: cannot be read ({error.strerror})") from error
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eyechart.digest import bytes_digest, digest, file_digest
+from eyechart.digest import bytes_digest, digest, known_digest
 from eyechart.errors import BlockedError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def content_of(architecture: str, root: Path) -> str:
         files = sorted(path for path in folder.glob("*") if path.is_file())
         if not files:
             raise BlockedError(f"{architecture!r}: looked for config.json and weights in {folder}, it holds no files")
-        return digest([[path.name, file_digest(path)] for path in files])
+        return digest([[path.name, known_digest(path)] for path in files])
     if architecture.startswith(REMOTE):
         name, _, revision = architecture.removeprefix(REMOTE).partition("@")
         note = _cached(name) / "refs" / (revision or "main")
