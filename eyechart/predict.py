@@ -238,9 +238,9 @@ class Predictor:
         from eyechart.contracts import IMAGES, check
 
         run, images = self._run, self.images(job.need.image_set)
-        raw = images.read(np.arange(min(IMAGES, len(images))))
-        batch = job.checkpoint.resolved.geometry(ORIGINAL).apply(raw)
         try:
+            raw = images.read(np.arange(min(IMAGES, len(images))))
+            batch = job.checkpoint.resolved.geometry(ORIGINAL).apply(raw)
             finding = check(job.need.contract, job.checkpoint.answer, batch, run.settings.precision)
         except BlockedError as error:
             run.addresses[job.need] = Address(blocked=str(error))
@@ -262,12 +262,20 @@ class Predictor:
                 run.addresses[job.need] = Address(job.key)
 
     def _predict_chunk(self, images: ImageSet, rows: Ints, jobs: list[_Job]) -> None:
-        with self._pace.of_set(images.name, len(rows)):
-            raw = images.read(rows)
+        try:
+            with self._pace.of_set(images.name, len(rows)):
+                raw = images.read(rows)
+        except BlockedError as error:  # a file that was there when the set was indexed
+            self._block(jobs, error)
+            return
         self._run.cost.images_read += len(rows)
         for view_name in dict.fromkeys(job.need.view for job in jobs):
             view = View.parse(view_name)
-            changed = [view.of_image(image) for image in raw]
+            try:
+                changed = [view.of_image(image) for image in raw]
+            except BlockedError as error:
+                self._block([job for job in jobs if job.need.view == view_name], error)
+                continue
             batches: dict[Geometry, Batch] = {}
             for job in (job for job in jobs if job.need.view == view_name):
                 geometry = job.checkpoint.resolved.geometry(view)
@@ -286,6 +294,9 @@ class Predictor:
                     table = table.append_column("padded", pa.array(shares, pa.float64()))
                 self._run.store.write_part(job.key, int(rows[0]), table)
                 self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {view_name}")
+
+    def _block(self, jobs: list[_Job], error: BlockedError) -> None:
+        self._run.addresses.update({job.need: Address(blocked=str(error)) for job in jobs})
 
     def _forward(self, checkpoint: Checkpoint, batch: Batch) -> Logits:
         started = time.perf_counter()
