@@ -134,7 +134,7 @@ def pytest_runtest_makereport(
     if judging := _session(item.config):
         outcomes.settle(report, call, item, judging)
         if report.when == "call" or not report.passed:
-            allure_results.describe(item)
+            allure_results.describe(item, judging.picture(item))
     return report
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from eyechart.digest import digest
-from eyechart.errors import BlockedError, EyechartError
+from eyechart.errors import BlockedError, EyechartError, NotApplicableError
 from eyechart.schema import PreprocessingEntry
 from eyechart.views import ORIGINAL, Image, View
 from eyechart.views import VERSION as VIEWS_VERSION
@@ -25,6 +25,9 @@ Batch: TypeAlias = NDArray[np.uint8]
 
 Logits: TypeAlias = NDArray[np.float32]
 """(n, classes)"""
+
+Features: TypeAlias = NDArray[np.float32]
+"""(n, dimensions), as the model gives them: not normalized"""
 
 _FILTERS = {
     "nearest": PILImage.Resampling.NEAREST,
@@ -51,6 +54,10 @@ class Geometry:
     def crop(self) -> float:
         """Share of the resized image's shorter side that the crop keeps."""
         return min(1.0, self.size / (self.resize or self.size)) if self.size else 1.0
+
+    def whole(self) -> Geometry:
+        """See all of an image that is a crop already: its shorter side becomes the input size."""
+        return replace(self, resize=self.size) if self.size else self
 
     def under(self, view: View, patch: int) -> Geometry:
         """Change the preprocessing as `view` says; an input side must be a multiple of `patch` pixels.
@@ -116,7 +123,8 @@ class Resolved:
     """All that decides a checkpoint's answers, by content: its identity. No name is in it.
 
     `weights` is a digest of their bytes, `architecture` and `classifier` are canonical texts or digests. A model whose
-    `answers` are labels only gives 1 for the class it names, and no confidence is made of that.
+    `answers` are labels only gives 1 for the class it names, and no confidence is made of that. `no_features` says why
+    it gives none and how it could, so that a warm run knows; it decides no answer, and is no part of the identity.
     """
 
     source: str
@@ -128,15 +136,22 @@ class Resolved:
     classes: int
     precision: str
     answers: Literal["distribution", "labels"] = "distribution"
+    no_features: str = ""
 
     @property
     def identity(self) -> str:
-        """Digest of everything above, and of how views are made."""
-        return digest(asdict(self), VIEWS_VERSION)
+        """Digest of everything above that decides an answer, and of how views are made."""
+        told = asdict(self)
+        del told["no_features"]
+        return digest(told, VIEWS_VERSION)
 
-    def geometry(self, view: View) -> Geometry:
-        """The geometry under a view. Raises BlockedError where the model has no such size."""
-        return self.preprocessing.geometry.under(view, self.patch)
+    def geometry(self, view: View, *, whole: bool = False) -> Geometry:
+        """The geometry under a view; `whole` for images that are crops already.
+
+        Raises BlockedError where the model has no such size.
+        """
+        own = self.preprocessing.geometry
+        return (own.whole() if whole else own).under(view, self.patch)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Resolved:
@@ -151,23 +166,20 @@ class Checkpoint:
     """A loaded model. `forward` maps a batch of uint8 squares to logits; it never trains and never draws.
 
     `note` says what was done to its file to load it, such as taking averaged weights out of a training checkpoint.
+    `embed` maps a batch to what the model's own classifier sees, where its source gives that.
     """
 
     resolved: Resolved
     forward: Callable[[Batch], Logits]
     note: str = ""
+    embed: Callable[[Batch], Features] | None = None
 
     def answer(self, batch: Batch) -> Logits:
         """Answer a batch that is resized and cropped already: (n, classes) float32.
 
         Raises BlockedError where the model's own code fails or its answer has another shape.
         """
-        try:
-            logits = self.forward(batch)
-        except EyechartError:
-            raise
-        except Exception as error:
-            raise BlockedError(f"its forward pass failed: {type(error).__name__}: {error}") from error
+        logits = _asked(self.forward, batch, "its forward pass")
         if logits.shape != (len(batch), self.resolved.classes):
             raise BlockedError(
                 f"it answered {len(batch)} images with shape {logits.shape}, its label space needs "
@@ -175,9 +187,33 @@ class Checkpoint:
             )
         return logits
 
+    def features(self, batch: Batch) -> Features:
+        """Embed a batch that is resized and cropped already: (n, dimensions) float32.
+
+        Raises NotApplicableError where its source gives no features, BlockedError as `answer` does.
+        """
+        if self.embed is None:
+            raise NotApplicableError(self.resolved.no_features or f"source {self.resolved.source!r} gives no features")
+        features = _asked(self.embed, batch, "its features")
+        if features.ndim != 2 or len(features) != len(batch) or not features.shape[1]:
+            raise BlockedError(
+                f"it gave {len(batch)} images features of shape {features.shape}, a probe needs "
+                f"({len(batch)}, dimensions)"
+            )
+        return features.astype(np.float32, copy=False)
+
     def __call__(self, images: Sequence[Image], view: View = ORIGINAL) -> Logits:
         """Answer raw images under a view: (n, classes) float32. Raises BlockedError as `answer` does."""
         return self.answer(self.resolved.geometry(view).apply([view.of_image(image) for image in images]))
+
+
+def _asked(function: Callable[[Batch], NDArray[np.float32]], batch: Batch, what: str) -> NDArray[np.float32]:
+    try:
+        return function(batch)
+    except EyechartError:
+        raise
+    except Exception as error:
+        raise BlockedError(f"{what} failed: {type(error).__name__}: {error}") from error
 
 
 def resize_before_crop(size: int, crop_share: float) -> int:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eyechart.checkpoint import Batch, Logits
+from eyechart.exploring import steady
 
 Answer: TypeAlias = Callable[[Batch], Logits]
 Contract: TypeAlias = Callable[[Answer, Batch, float], None]
@@ -42,17 +43,7 @@ class Finding:
 
 
 def _search(test: Callable[..., None]) -> None:
-    """Run a Hypothesis test that always draws the same examples, so that a verdict never depends on luck."""
-    settings(
-        derandomize=True, database=None, deadline=None, max_examples=EXAMPLES, print_blob=False,
-        phases=[Phase.explicit, Phase.generate, Phase.shrink], suppress_health_check=list(_all_checks()),
-    )(test)()  # fmt: skip
-
-
-def _all_checks() -> Any:
-    from hypothesis import HealthCheck
-
-    return HealthCheck
+    steady(EXAMPLES)(test)()
 
 
 def _apart(left: Logits, right: Logits) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -30,6 +31,9 @@ LARGEST = 256
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
+VERSION = 2
+"""Part of the identity of every computed set: raise it, and that of views, when a corruption changes what it makes."""
+
 
 def corrupted(image: Pixels, corruption: str, severity: int) -> Pixels:
     """Corrupt one image: (height, width, 3) uint8 → the same, at most LARGEST on its shorter side.
@@ -37,7 +41,7 @@ def corrupted(image: Pixels, corruption: str, severity: int) -> Pixels:
     Raises SpecError for an unknown corruption or severity.
     """
     check(corruption, severity)
-    content = _reduced(image)
+    content = reduced(image)
     seed = hashlib.blake2b(f"{corruption} {severity}".encode() + content.tobytes(), digest_size=8).digest()
     random = np.random.default_rng(int.from_bytes(seed, "big"))
     made = _CORRUPTIONS[corruption](content / 255.0, severity - 1, random)
@@ -52,7 +56,8 @@ def check(corruption: str, severity: float) -> None:
         raise SpecError(f"severity {severity:g} of {corruption} is unknown: it goes from 1 to 5")
 
 
-def _reduced(image: Pixels) -> Pixels:
+def reduced(image: Pixels) -> Pixels:
+    """Bring an image to the size that the strengths are made for, where it is larger."""
     height, width = image.shape[:2]
     short = min(height, width)
     if short <= LARGEST:
@@ -208,11 +213,15 @@ def _convolved(x: Floats, kernel: Floats) -> Floats:
     """Each channel with a kernel that is normalized to keep brightness; edges are mirrored."""
     from scipy.signal import fftconvolve
 
-    reach = [side // 2 for side in kernel.shape]
-    pads = [(reach[0], reach[0]), (reach[1], reach[1])] + [(0, 0)] * (x.ndim - 2)
     whole = kernel / kernel.sum()
-    whole = whole[..., None] if x.ndim == 3 else whole
-    return np.asarray(fftconvolve(np.pad(x, pads, mode="symmetric"), whole, mode="valid", axes=(0, 1)))
+    # only where it is not zero: a blur in one direction fills a small part of its kernel, whose center is never zero
+    spans = [np.flatnonzero(whole.any(axis=axis)) for axis in (1, 0)]
+    part = whole[tuple(slice(span[0], span[-1] + 1) for span in spans)]
+    pads = [(span[-1] - side // 2, side // 2 - span[0]) for span, side in zip(spans, whole.shape, strict=True)]
+    planes = np.moveaxis(x.reshape(*x.shape[:2], -1), 2, 0)
+    padded = np.pad(planes, [(0, 0), *pads], mode="symmetric")
+    made = fftconvolve(padded, part[None], mode="valid", axes=(1, 2))
+    return np.asarray(np.moveaxis(made, 0, 2).reshape(x.shape))
 
 
 def _moved(x: Floats, radius: int, softness: float, degrees: float) -> Floats:
@@ -232,16 +241,13 @@ def _moved(x: Floats, radius: int, softness: float, degrees: float) -> Floats:
 
 def _zoomed(x: Floats, factor: float) -> Floats:
     """Enlarge the center to the whole size."""
-    from scipy.ndimage import affine_transform
-
-    size = np.array(x.shape[:2])
-    corner = (size - 1) / 2 * (1 - 1 / factor)
-    planes = x if x.ndim == 3 else x[..., None]
-    made = [
-        affine_transform(planes[..., c], [1 / factor] * 2, corner, order=1, mode="nearest")
-        for c in range(planes.shape[2])
-    ]
-    return np.stack(made, axis=2) if x.ndim == 3 else np.asarray(made[0])
+    for axis in (0, 1):
+        side = x.shape[axis]
+        place = np.clip((side - 1) / 2 * (1 - 1 / factor) + np.arange(side) / factor, 0, side - 1)
+        low = place.astype(np.int64)
+        share = (place - low).reshape(-1, *[1] * (x.ndim - 1 - axis))
+        x = x.take(low, axis) * (1 - share) + x.take(np.minimum(low + 1, side - 1), axis) * share
+    return x
 
 
 def _grey(x: Floats) -> Floats:
@@ -250,16 +256,23 @@ def _grey(x: Floats) -> Floats:
 
 def _fractal(shape: tuple[int, ...], decay: float, random: Random) -> Floats:
     """Cloudy noise from 0 to 1 by midpoint displacement: each halving of scale is weaker by `decay`."""
-    from scipy.ndimage import zoom
-
     side = 1 << max(2, int(np.ceil(np.log2(max(shape)))))
     made, strength, cells = np.zeros((side, side)), 1.0, 2
     while cells <= side:
-        made += strength * zoom(random.uniform(-1, 1, (cells, cells)), side / cells, order=1, mode="grid-wrap")
+        enlarge = _enlarging(cells, side)
+        made += strength * (enlarge @ random.uniform(-1, 1, (cells, cells)) @ enlarge.T)
         strength, cells = strength / decay, cells * 2
     made = made[: shape[0], : shape[1]]
     low, high = float(made.min()), float(made.max())
     return np.asarray((made - low) / max(high - low, 1e-12), dtype=np.float64)
+
+
+@lru_cache(maxsize=64)
+def _enlarging(cells: int, side: int) -> Floats:
+    """(side, cells): what interpolates `cells` values to `side`, the first following the last."""
+    from scipy.ndimage import zoom
+
+    return np.asarray(zoom(np.eye(cells), (side / cells, 1), order=1, mode="grid-wrap"), dtype=np.float64)
 
 
 _CORRUPTIONS: MappingProxyType[str, Callable[[Any, int, Random], Floats]] = MappingProxyType(

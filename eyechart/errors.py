@@ -18,6 +18,10 @@ class BlockedError(EyechartError):
     """Something a claim needs is not there or cannot be read: weights, images, a file. Never a silent skip."""
 
 
+class NothingToMeasureError(BlockedError, ValueError):
+    """The images or answers a measure is about are not among those at hand: no image has the factor, nobody decided."""
+
+
 class NotApplicableError(EyechartError, LookupError):
     """A source cannot answer such a question at all: a claim that asks it is not applicable, and says why."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from eyechart.digest import digest
 from eyechart.errors import BlockedError
+from eyechart.ordering import declared_order
 from eyechart.predictions import Ints
 from eyechart.views import Image
 
@@ -28,6 +28,7 @@ class ImageSet:
     limit        how many images a `--limit` left of the declared set, or None
     also         key → further classes that are right for that image, besides its label
     of           name of the image set that this one is a part of, whose predictions it shares; or empty
+    cropped      whether the images are crops already, which a model resizes to its input and crops no further
     unreadable   names of files that were left out, with the reason
     notes        what was tolerated, such as unreadable files that were left out; it stands in every verdict
     """
@@ -43,6 +44,7 @@ class ImageSet:
     limit: int | None = None
     also: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     of: str = ""
+    cropped: bool = False
     unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -57,8 +59,7 @@ class ImageSet:
         """
         if limit is None or limit >= len(self):
             return self
-        hashes = [hashlib.blake2b(str(key).encode(), digest_size=8).digest() for key in self.keys]
-        rows = np.sort(np.argsort(np.array(hashes), kind="stable")[:limit]).astype(np.int64)
+        rows = np.sort(declared_order(self.keys)[:limit])
         return replace(self.rows(rows), fingerprint=digest(self.fingerprint, "limit", limit), limit=limit)
 
     def rows(self, rows: Ints) -> ImageSet:

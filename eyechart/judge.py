@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
+import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from eyechart.errors import SpecError
 from eyechart.intervals import images_to_decide
@@ -123,8 +125,71 @@ def decide(measurement: Measurement, bound: Bound, levels: Levels | None = None)
         return Outcome.FAIL, f"even its {certain} is not {bound}"
     return Outcome.INCONCLUSIVE, (
         f"{measurement.count:,} images leave both open: its {sure} and its {certain} "
-        f"are on different sides of {bound}; {would_decide(images_needed(measurement, bound, levels))}"
+        f"are on different sides of {bound}; {decidable(measurement, bound, levels)}; "
+        f"{would_decide(images_needed(measurement, bound, levels))}"
     )
+
+
+def decidable(measurement: Measurement, bound: Bound, levels: Levels) -> str:
+    """Say which values so many images would decide: `with 44 images only values up to 0.62 or from 2.1 would be …`.
+
+    Exact where the measurement is a matter of one count. Else about as far from the bound as the limit that would
+    decide is from the value now, which says little about the ends of what is possible: there it offers nothing.
+    """
+    lower, upper = levels.pass_alpha, levels.fail_alpha
+    if bound.at_most is not None:
+        lower, upper = upper, lower
+    exact = measurement.had_it_been is not None
+    ends = _exact_ends(measurement, bound, lower, upper) if exact else _rough_ends(measurement, bound, lower, upper)
+    words = [
+        f"{word} {'' if exact else 'about '}{_beside(bound.limit, end)}"
+        for word, end in zip(("up to", "from"), ends, strict=True)
+        if end is not None
+    ]
+    only = "only " if exact or len(words) == 2 else ""
+    values = f"{only}values {' or '.join(words)}" if words else "no value" if exact else "hardly any value"
+    return f"with {measurement.count:,} images {values} would be decided"
+
+
+Ends: TypeAlias = tuple[float | None, float | None]
+"""The largest value that is decided below a bound, and the smallest above it; None for none."""
+
+
+def _exact_ends(measurement: Measurement, bound: Bound, lower: float, upper: float) -> Ends:
+    had_it_been = measurement.had_it_been
+    if had_it_been is None:
+        return None, None
+
+    def is_above(count: int) -> bool:
+        low = had_it_been(count)[1](lower)[0]
+        return low > bound.limit if bound.at_most is not None else low >= bound.limit
+
+    def is_not_below(count: int) -> bool:
+        high = had_it_been(count)[1](upper)[1]
+        return high > bound.limit if bound.at_most is not None else high >= bound.limit
+
+    counts = range(measurement.count + 1)
+    below = bisect.bisect_left(counts, True, key=is_not_below) - 1
+    above = bisect.bisect_left(counts, True, key=is_above)
+    return (
+        had_it_been(below)[0] if below >= 0 else None,
+        had_it_been(above)[0] if above <= measurement.count else None,
+    )
+
+
+def _rough_ends(measurement: Measurement, bound: Bound, lower: float, upper: float) -> Ends:
+    if measurement.limits is None:
+        return None, None
+    below = bound.limit - (measurement.limits(upper)[1] - measurement.value)
+    above = bound.limit + (measurement.value - measurement.limits(lower)[0])
+    bottom, top = measurement.possible
+    return below if below > bottom else None, above if above < top else None
+
+
+def _beside(limit: float, value: float) -> str:
+    """A value, to two digits of its distance from a limit."""
+    distance = abs(value - limit)
+    return f"{value:.{min(max(1 - math.floor(math.log10(distance)), 0), 12) if distance else 2}f}"
 
 
 def images_needed(measurement: Measurement, bound: Bound, levels: Levels) -> int | None:

@@ -13,7 +13,16 @@ from eyechart.cue_conflict import CATEGORIES
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError, nearest
 
-SPACES = ("miniature", "imagenet-1k", "imagenet-a-200", "imagenet-r-200", "cue-conflict-16")
+SPACES = (
+    "miniature",
+    "miniature-count",
+    "miniature-where",
+    "miniature-rotation",
+    "imagenet-1k",
+    "imagenet-a-200",
+    "imagenet-r-200",
+    "cue-conflict-16",
+)
 READ_OUT = ("imagenet-a-200", "imagenet-r-200", "cue-conflict-16")
 """Spaces of image sets that answers in imagenet-1k are read out in."""
 
@@ -75,6 +84,10 @@ def label_space(name: str) -> LabelSpace:
         from eyechart.miniature.classes import CLASS_NAMES
 
         return LabelSpace(name, tuple(CLASS_NAMES))
+    if name in ("miniature-count", "miniature-where", "miniature-rotation"):
+        from eyechart.miniature.recipes import COUNTS, PLACES, TURNS
+
+        return LabelSpace(name, {"count": COUNTS, "where": PLACES, "rotation": TURNS}[name.removeprefix("miniature-")])
     if name in _SYNSETS:
         return LabelSpace(name, tuple(_timm_file(_SYNSETS[name])))
     if name == "cue-conflict-16":

@@ -26,6 +26,12 @@ DEFAULTS: Mapping[str, Margin] = {
     "top1": Margin(0.01, _POINT),
     "top1_drop": Margin(0.01, "a change may cost one point of accuracy more than it did: as much as accuracy itself"),
     "worst_top1_drop": Margin(0.02, "the worst of several changes varies more than one of them"),
+    "top1_drop_between_sets": Margin(0.02, "the sets show other images, so that their difference varies more"),
+    "top1_by_level": Margin(0.01, _POINT),
+    "worst_level_top1": Margin(0.02, "the worst of several levels varies more than one of them"),
+    "worst_factor_top1": Margin(0.02, "the worst factor has few images; two points are what a larger one can show"),
+    "top1_over_guessing": Margin(0.01, "what a guess gets right is the same for both: as much as accuracy itself"),
+    "mean_top1": Margin(0.01, "one point on the mean of all tasks; a single one may lose more"),
     "agreement": Margin(0.01, "one more changed answer in a hundred is as visible as one point of accuracy"),
     "least_agreement": Margin(0.02, "the worst of several changes varies more than one of them"),
     "ece": Margin(0.01, "a fifth of the bound that a calibrated checkpoint keeps, 0.05"),
@@ -34,15 +40,21 @@ DEFAULTS: Mapping[str, Margin] = {
     "mean_corruption_error": Margin(0.01, _POINT),
     "mce": Margin(0.01, "one percent of AlexNet's errors"),
     "error_ratio": Margin(0.1, "a tenth of the whole set's error rate"),
+    "mean_error_ratio": Margin(0.1, "a tenth of the whole set's error rate, as for one factor"),
+    "hardest_factor": Margin(0.2, "a lead is a difference of two error ratios, each of which may move by a tenth"),
     "shape_bias": Margin(0.05, "two trainings of one recipe differ by a few points"),
     "cue_decisions": Margin(0.05, "two trainings of one recipe differ by a few points"),
     "error_consistency": Margin(0.05, "two trainings of one recipe differ by a few points"),
 }
-"""Margins where `models.yaml` gives none, by the name of the measure; `ece` stands for all `ece_…`."""
+"""Margins where `models.yaml` gives none, by the name of the measure.
+
+`ece` stands for all `ece_…`, and a measure for the lead of one checkpoint over another in it (`top1` for `top1_lead`).
+"""
 
 SHARES = frozenset(
     ("top1", "top1_drop", "worst_top1_drop", "agreement", "least_agreement", "ece", "confidence_gap", "factor_error",
-     "mean_corruption_error", "shape_bias", "cue_decisions")
+     "mean_corruption_error", "shape_bias", "cue_decisions", "top1_drop_between_sets", "top1_by_level",
+     "worst_level_top1", "worst_factor_top1", "top1_over_guessing", "mean_top1")
 )  # fmt: skip
 """Measures that lie between 0 and 1 (or -1 and 1), so that a margin of 1 or more is a mistake in its unit."""
 
@@ -93,6 +105,7 @@ def margin_of(measure: str, own: Mapping[str, MarginEntry]) -> Margin:
 
 
 def _named(measure: str, names: Container[str]) -> str | None:
-    """Name that a measure goes by among `names`: its own, or `ece` for every calibration error (`ece_15_…`)."""
-    family = "ece" if measure.startswith("ece_") else measure
-    return next((name for name in (measure, family) if name in names), None)
+    """Name that a measure goes by among `names`: its own, or what it leads in, or `ece` for all calibration errors."""
+    of_one = measure.removesuffix("_lead")
+    family = "ece" if of_one.startswith("ece_") else of_one
+    return next((name for name in (measure, of_one, family) if name in names), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -23,6 +24,8 @@ class Measurement:
     `measure` is the estimator's name as it appears in `verdicts.json`, `method` names its interval.
     `limits` is None for a number that is only reported (such as the paper's plug-in calibration error).
     `companions` are reported beside it, without a bound. `recipe` says how to measure the same on other predictions.
+    `possible` is the smallest and the largest value there can be. `had_it_been` tells what as many images could have
+    measured, where that is a matter of one count: from 0 to `count` → the value and its limits; values grow with it.
     """
 
     measure: str
@@ -32,6 +35,8 @@ class Measurement:
     method: str
     companions: tuple[Measurement, ...] = ()
     recipe: Recipe | None = field(default=None, compare=False, repr=False)
+    possible: tuple[float, float] = (-math.inf, math.inf)
+    had_it_been: Callable[[int], tuple[float, Limits]] | None = field(default=None, compare=False, repr=False)
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -28,6 +28,8 @@ class Predictions:
     logits_of   () -> (n, classes) float64, read from the store only when asked for
     also        key → further classes that are right for that image, besides its label
     recorded    what a source that gives no logits has in their place, by key
+    derive      predictions of a whole table → these, for some that were made of a table (other classes, other keys), so
+                that a baseline's are made of its table in the same way
 
     What a source does not give raises NotApplicableError when it is asked for, never a made-up number.
     """
@@ -43,6 +45,7 @@ class Predictions:
     logits_of: Callable[[], Floats] = field(repr=False)
     also: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
     recorded: ByKey | None = field(default=None, repr=False)
+    derive: Callable[[Predictions], Predictions] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Count the images."""

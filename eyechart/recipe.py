@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ParamSpec
 
 import numpy as np
 
 from eyechart.measurement import Measurement
-from eyechart.predictions import Ints, Predictions
+from eyechart.predictions import Bools, Ints, Predictions
 
 P = ParamSpec("P")
 Change = Callable[[Any], Any]
@@ -54,6 +55,10 @@ class Recipe:
 
         return self.with_changed(change)
 
+    def given(self) -> dict[str, Any]:
+        """The arguments by the names of the measure's parameters, however they were passed; defaults are left out."""
+        return dict(inspect.signature(self.function).bind(*self.arguments, **self.named).arguments)
+
     def measure(self) -> Measurement:
         """Measure again, with the arguments as they are now."""
         return self.function(*self.arguments, **self.named)
@@ -70,8 +75,8 @@ def remembered(measure: Callable[P, Measurement]) -> Callable[P, Measurement]:
     return remembering
 
 
-def take(predictions: Predictions, rows: Ints) -> Predictions:
-    """Keep these rows, in this order."""
+def take(predictions: Predictions, rows: Ints | Bools) -> Predictions:
+    """Keep these rows, in this order, or those that are true."""
     return dataclasses.replace(
         predictions,
         keys=predictions.keys[rows],

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,21 +21,46 @@ from numpy.typing import NDArray
 from eyechart.contracts import Finding
 from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.predictions import Absent, ByKey, Ints, Predictions
+from eyechart.searches import Found
 from eyechart.store import Store
 from eyechart.zoo import Zoo
 
 ORIGINAL = "original"
+FEATURES = "features"
+"""Stands in a need's view for the embeddings of the unchanged images."""
+PROBE = "probe"
+"""`probe(logistic)` stands in a need's view for the answers of a linear probe on the embeddings."""
 Strings: TypeAlias = NDArray[np.str_]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Need:
-    """What a claim needs of one checkpoint: its predictions for a set under a view, or a contract's outcome."""
+    """What a claim needs of one checkpoint: its predictions for a set under a view, or a contract's outcome.
+
+    With `search` the outcome of a search, `shift > 0.05`.
+    """
 
     model: str
     image_set: str
     view: str = ORIGINAL
     contract: str = ""
+    search: str = ""
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is met by predictions, and not by the outcome of a contract or a search."""
+        return not (self.contract or self.search)
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it is met by a linear probe."""
+        return self.view.startswith(PROBE)
+
+
+def protocol_of(need: Need) -> str:
+    """The protocol of a linear probe: `logistic` of `probe(logistic)`."""
+    return need.view.removeprefix(f"{PROBE}(").removesuffix(")")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +112,8 @@ class Run:
     image_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     _read: dict[Need, Predictions] = field(default_factory=dict)
+    _found: dict[Need, Found] = field(default_factory=dict)
+    _derived: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Let the zoo look for its image sets where the settings say."""
@@ -186,6 +213,13 @@ class Run:
         touched = np.count_nonzero(shares)
         return f"{touched / len(shares):.1%} of the images are padded, {shares.mean():.1%} of all that is seen"
 
+    def remembered(self, what: tuple[str, ...], make: Callable[[], T]) -> T:
+        """Make something of stored predictions once in this process, for all claims that ask for it."""
+        if what not in self._derived:
+            self._derived[what] = make()
+        found: T = self._derived[what]
+        return found
+
     def assume(self, need: Need, predictions: Predictions) -> None:
         """Take these for the predictions that meet a need: a rehearsal before there are any."""
         self._read[need] = predictions
@@ -196,6 +230,23 @@ class Run:
         if record is None:
             raise BlockedError(f"what was found of contract {need.contract!r} is missing from the store")
         return Finding(**record)
+
+    def found(self, need: Need) -> Found:
+        """Read what a search found. Raises BlockedError where there is nothing to read."""
+        if need not in self._found:
+            record = self.store.read_json("searches", self.address(need))
+            if record is None:
+                raise BlockedError(f"what the search {need.search!r} found is missing from the store")
+            self._found[need] = Found.from_json(record)
+        return self._found[need]
+
+    def has_found(self, need: Need) -> bool:
+        """Whether the outcome of a search can be read."""
+        return need in self._found or bool(self.addresses.get(need, Address()).key)
+
+    def assume_found(self, need: Need, found: Found) -> None:
+        """Take this for what a search found: a rehearsal before there was one."""
+        self._found[need] = found
 
     def dump(self) -> str:
         """Everything a worker needs to judge, as plain text."""

@@ -81,10 +81,34 @@ class Role(StrEnum):
     TRANSFER = "transfer"
 
 
+Part = Literal["factor", "corruption"]
+"""What an image set may be taken apart by, one claim a part."""
+
+
 class ImageSetEntry(Entry):
-    """What every image set has, whatever its reader."""
+    """What every image set has, whatever its reader. Sets of one `group` are averaged before groups are."""
 
     role: Role
+    group: str | None = Field(default=None, min_length=1)
+
+    def parts(self, kind: Part, name: str) -> tuple[str, ...]:  # noqa: ARG002  # one call for all readers
+        """Names of the parts of this set, which `models.yaml` calls `name`: told without looking at any image."""
+        return ()
+
+
+class ProtocolEntry(Entry):
+    """`protocol` of a zoo in `models.yaml`: where the paper's way and the better way differ, which one is taken.
+
+    views        "relative": amounts that mean the same for every image size; "paper": pixels, with black let in (§3.7)
+    probe        "logistic": multinomial logistic regression, strength chosen on held-out training images;
+                 "clip-benchmark": the training that the paper follows (§3.5)
+    error_ratio  "annotated": over the annotated images, as in the paper's figure; "validation": over the whole
+                 validation set, as in its text (§3.1)
+    """
+
+    views: Literal["relative", "paper"] = "relative"
+    probe: Literal["logistic", "clip-benchmark"] = "logistic"
+    error_ratio: Literal["annotated", "validation"] = "annotated"
 
 
 class PixelsEntry(ImageSetEntry):
@@ -93,7 +117,8 @@ class PixelsEntry(ImageSetEntry):
     `path` starts at `--data`, or at the file that names it. `count` is how many images a complete set has;
     another number blocks it. So do unreadable files, unless there are at most `allow_unreadable`, which are
     then left out. `orientation: stored` ignores EXIF rotation, as torchvision's loaders do. `train` is where the
-    images are that linear probes learn from, in the same layout.
+    images are that linear probes learn from, in the same layout. Images that are `cropped` already are not cropped
+    again by any model. `factors` names what claims are made about, before any image is seen.
     """
 
     path: str
@@ -102,6 +127,21 @@ class PixelsEntry(ImageSetEntry):
     count: int | None = Field(default=None, gt=0)
     allow_unreadable: int = Field(default=0, ge=0)
     orientation: Literal["exif", "stored"] = "exif"
+    cropped: bool = False
+    factors: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _factors_are_named(self) -> PixelsEntry:
+        if self.role in (Role.FACTORS, Role.SYNTHETIC) and not self.factors:
+            raise ValueError(
+                f"role {self.role.value} needs 'factors', a list of names: values of the images' annotation 'factor', "
+                "or annotations of their own"
+            )
+        return self
+
+    def parts(self, kind: Part, name: str) -> tuple[str, ...]:  # noqa: ARG002  # same
+        """Name the factors."""
+        return self.factors if kind == "factor" else ()
 
 
 class KnownFailure(Entry):

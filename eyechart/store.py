@@ -118,6 +118,14 @@ class Store:
 
         self._atomically(path, save)
 
+    def picture_path(self, key: str) -> Path:
+        """Where the picture of what a search found is, or will be."""
+        return self.root / "pictures" / f"{key}.png"
+
+    def write_bytes(self, path: Path, content: bytes) -> None:
+        """Write a file somewhere under the store."""
+        self._atomically(path, lambda temporary: temporary.write_bytes(content))
+
     def write_file(self, path: Path, table: pa.Table) -> None:
         """Write a Parquet file somewhere under the store."""
         self._atomically(path, lambda temporary: pq.write_table(table, temporary))

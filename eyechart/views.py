@@ -19,12 +19,13 @@ Image: TypeAlias = NDArray[np.uint8]
 """(height, width, 3) uint8 RGB."""
 
 Kind: TypeAlias = Literal[
-    "original", "shift", "black_shift", "relative_shift", "scale", "resolution", "relative_resolution", "corrupt"
-]
+    "original", "shift", "black_shift", "relative_shift", "scale", "resolution", "relative_resolution", "brightness",
+    "corrupt",
+]  # fmt: skip
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _TEXT = re.compile(r"(?P<kind>\w+)(?:\((?:(?P<name>[a-z_]+), )?(?P<amount>[\d.]+)\))?")
 
-VERSION = 1
+VERSION = 2
 """Part of every prediction's identity: raise it when a view changes what it does."""
 
 
@@ -70,6 +71,8 @@ class View:
             return _shifted(image, round(self.amount))
         if self.kind == "black_shift":
             return _shifted(image, round(self.amount), black=True)
+        if self.kind == "brightness":
+            return _brightened(image, self.amount)
         if self.kind == "corrupt":
             return corrupted(image, self.name, int(self.amount))
         if self.kind == "relative_shift":
@@ -130,6 +133,16 @@ def resolution(pixels: int) -> View:
 def relative_resolution(factor: float) -> View:
     """Run the checkpoint at `factor` times its native input size (rounded to a size that its patches tile)."""
     return View("relative_resolution", factor)
+
+
+def brightness(gain: float) -> View:
+    """Multiply every pixel value by `gain`: below 1 darker, above 1 lighter until it is white."""
+    return View("brightness", gain)
+
+
+def _brightened(image: Image, gain: float) -> Image:
+    made = np.clip(np.rint(np.arange(256) * gain), 0, 255).astype(np.uint8)
+    return np.asarray(made[image])
 
 
 def _shifted(image: Image, pixels: int, *, black: bool = False) -> Image:

@@ -8,22 +8,26 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from eyechart.errors import SpecError, nearest
+from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.labels import READ_OUT, LabelSpace
 from eyechart.levels import GateEntry
 from eyechart.margins import MarginEntry, check_units
-from eyechart.readers import READERS, DerivedSet, ImageSetSpec, Readers
-from eyechart.schema import Entry, Labels, MappedLabels, Role, labels_of
+from eyechart.readers import READERS, ComputedSet, DerivedSet, ImageSetSpec, Readers
+from eyechart.schema import Entry, Labels, MappedLabels, Part, ProtocolEntry, Role, labels_of
 from eyechart.sources import SOURCES, ModelSpec
 from eyechart.sources.recorded import RecordedSpec
 
 __all__ = ["BoundOverride", "ImageSetSpec", "Role", "Zoo", "read_zoo"]
+
+
+Findings = Literal["arxiv-2311.09215"]
+"""Whose findings the models of a zoo are: a study names its models, and what it found is about no others."""
 
 
 class BoundOverride(Entry):
@@ -46,6 +50,8 @@ class _ZooEntry(Entry):
     bounds: dict[str, BoundOverride] = {}
     margins: dict[str, MarginEntry] = {}
     gate: GateEntry = GateEntry()
+    protocol: ProtocolEntry = ProtocolEntry()
+    findings: Findings | None = None
 
     @model_validator(mode="after")
     def _margins_in_their_units(self) -> _ZooEntry:
@@ -73,6 +79,8 @@ class Zoo(BaseModel):
     images: Path | None = None
     margins: dict[str, MarginEntry] = {}
     gate: GateEntry = GateEntry()
+    protocol: ProtocolEntry = ProtocolEntry()
+    findings: Findings | None = None
 
     def path(self, relative: str) -> Path:
         """Resolve a path of this zoo's file."""
@@ -91,7 +99,7 @@ class Zoo(BaseModel):
     def labels(self, name: str) -> LabelSpace:
         """The label space of an image set. Raises BlockedError where it is in a file that is missing."""
         spec = self.image_sets[name]
-        if isinstance(spec, DerivedSet):
+        if isinstance(spec, DerivedSet | ComputedSet):
             return self.labels(spec.of)
         return labels_of(spec.label_space, self.image_path)
 
@@ -110,6 +118,37 @@ class Zoo(BaseModel):
     def sets_with(self, roles: tuple[Role, ...]) -> list[str]:
         """Name the image sets that play one of these roles, in the file's order."""
         return [name for name, spec in self.image_sets.items() if spec.role in roles]
+
+    def parts(self, name: str, kind: Part | Literal["category"]) -> tuple[str, ...]:
+        """Name the factors, corruptions or categories of an image set, without looking at its images."""
+        if kind == "category":
+            return self.labels(name).names
+        return self.image_sets[name].parts(kind, name)
+
+    def space_name(self, name: str) -> str:
+        """Name of an image set's label space, where it is one that ships; empty for a user's own."""
+        spec = self.image_sets[name]
+        if of := getattr(spec, "of", ""):
+            return self.space_name(of)
+        space = getattr(spec, "label_space", "")
+        return space if isinstance(space, str) else ""
+
+    def whole_of(self, name: str) -> str:
+        """Name of the image set that this one is a part of; empty for a set of its own."""
+        spec = self.image_sets[name]
+        return spec.of if isinstance(spec, DerivedSet) else ""
+
+    def reference(self, name: str) -> str:
+        """Name of the validation set that shows the classes of this one; empty where there is none.
+
+        A set whose label space is in a missing file has none, since its classes are not known.
+        """
+        try:
+            classes = set(self.labels(name).names)
+            held = {other: set(self.labels(other).names) for other in self.sets_with((Role.VALIDATION,))}
+        except BlockedError:
+            return ""
+        return next((other for other, names in held.items() if classes <= names), "")
 
 
 def read_zoo(file: Path, name: str) -> Zoo:
@@ -142,13 +181,10 @@ def _with_label_spaces(entry: _ZooEntry) -> dict[str, ModelSpec]:
 
     Sets that are read out of ImageNet's classes count as those. Sets for probes do not count.
     """
-    told: set[Labels] = {
-        "imagenet-1k"
-        if isinstance(spec.label_space, MappedLabels) or spec.label_space in READ_OUT
-        else spec.label_space
-        for spec in entry.image_sets.values()
-        if not isinstance(spec, DerivedSet) and spec.role is not Role.TRANSFER
-    }
+    sets = [spec for spec in entry.image_sets.values() if spec.role is not Role.TRANSFER]
+    stated = [spec.label_space for spec in sets if not isinstance(spec, (DerivedSet, ComputedSet))]
+    read_out: tuple[Labels, ...] = READ_OUT
+    told = {"imagenet-1k" if isinstance(each, MappedLabels) or each in read_out else each for each in stated}
     space = told.pop() if len(told) == 1 else "imagenet-1k"
     return {
         name: spec
@@ -168,8 +204,8 @@ def _check(zoo: Zoo, data: Any) -> None:
                     labels_of(named)
             except SpecError as error:
                 raise SpecError(f"{where}: {error}") from error
-            if isinstance(spec, DerivedSet):
-                whole = [name for name, other in zoo.image_sets.items() if not isinstance(other, DerivedSet)]
+            if isinstance(spec, DerivedSet | ComputedSet):
+                whole = [name for name, other in zoo.image_sets.items() if not hasattr(other, "of")]
                 if spec.of not in whole:
                     raise SpecError(f"{where}.of: {spec.of!r} is no image set of its own: {nearest(spec.of, whole)}")
 

@@ -6,19 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from eyechart.readers import read_image_set
+from eyechart.readers import read_image_set, read_training_images
+from eyechart.searches import Search
 from eyechart.store import Store
 from eyechart.zoo import read_zoo
 from tests.gallery import Gallery, behaviors
-from tests.harness import LIMIT, Judged, new_store, run_pytest, toy, zoo_file
-from tests.villains import VILLAINS
+from tests.harness import LIMIT, MORE_SETS, SETS, SWEEP, Judged, new_store, run_pytest, toy, zoo_file
+from tests.villains import SWEEP_VILLAINS, VILLAINS
+
+EVERYTHING = {**SETS, **MORE_SETS, **SWEEP}
+ONE_MODEL_EACH = ("--deselect", "behaviors/test_shape_bias.py::test_two_checkpoints_find_the_same_images_hard")
+"""Toys know the images and so find the same ones hard; tests/test_pairs.py judges that claim."""
 
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the miniature's rendered images and nothing else."""
     folder = tmp_path_factory.mktemp("rendered")
-    zoo = read_zoo(zoo_file(folder / "models.yaml", {"saint": toy("saint")}), "miniature")
+    zoo = read_zoo(zoo_file(folder / "models.yaml", {"saint": toy("saint")}, image_sets=EVERYTHING), "miniature")
     for name in zoo.image_sets:
         read_image_set(zoo, name, Store(folder), None)
     return folder
@@ -31,8 +36,13 @@ def gallery(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     zoo = read_zoo(rendered / "models.yaml", "miniature")
     sets = []
     for name, spec in zoo.image_sets.items():
-        views = {view for needs in behaviors().values() if spec.role in needs.roles for view in needs.views}
-        sets.append((read_image_set(zoo, name, Store(rendered), LIMIT), spec.role == "shifted", views))
+        declared = [needs for needs in behaviors().values() if spec.role in needs.roles and not needs.finding]
+        views = {view for needs in declared for view in needs.views.usual}
+        views |= {view for needs in declared if needs.search for view in Search.parse(needs.search).views}
+        limit = None if name in SWEEP else LIMIT
+        sets.append((read_image_set(zoo, name, Store(rendered), limit), str(spec.role), views))
+        if spec.role == "transfer":
+            sets.append((read_training_images(zoo, name, Store(rendered), limit), str(spec.role), set()))
     Gallery.of(sets).write(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EYECHART_GALLERY", str(path))
@@ -49,7 +59,8 @@ def store(rendered: Path, gallery: Path, tmp_path: Path) -> Path:
 def villains_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A `models.yaml` with the saint, every villain, and the one whose faults block its other claims."""
     names = [*VILLAINS, "nan_at_one_class"]
-    return zoo_file(tmp_path_factory.mktemp("zoo") / "models.yaml", {name: toy(name) for name in names})
+    models = {name: toy(name) for name in names}
+    return zoo_file(tmp_path_factory.mktemp("zoo") / "models.yaml", models, image_sets={**SETS, **MORE_SETS})
 
 
 @pytest.fixture(scope="session")
@@ -63,5 +74,28 @@ def judged(gallery: Path, warm: Path, villains_zoo: Path, tmp_path_factory: pyte
     """One cold run of the real behaviors/ on four workers, over the saint and every villain."""
     reports = tmp_path_factory.mktemp("reports")
     return run_pytest(
-        "behaviors/", "--models", villains_zoo, "--store", warm, "--limit", LIMIT, "-n", 4, reports=reports
+        "behaviors/",
+        "--models",
+        villains_zoo,
+        "--store",
+        warm,
+        "--limit",
+        LIMIT,
+        "-n",
+        4,
+        *ONE_MODEL_EACH,
+        reports=reports,
     )
+
+
+@pytest.fixture(scope="session")
+def judged_sweeps(rendered: Path, gallery: Path, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """One run over the sweeps, whole, of the saint and of the villains that fail there."""
+    folder = tmp_path_factory.mktemp("sweeps")
+    models = {name: toy(name) for name in ("saint", *SWEEP_VILLAINS)}
+    worst = {"at_least": 0.3, "reason": "36 assets cannot show that fewer than one in five are named."}
+    bounds = {"test_synthetic.py::test_objects_are_named_at_the_worst_level": worst,
+              "test_synthetic.py::test_objects_are_named_along_a_sweep": {**worst, "at_least": 0.5}}  # fmt: skip
+    zoo = zoo_file(folder / "models.yaml", models, image_sets=SWEEP, bounds=bounds)
+    store = new_store(rendered, folder / "store")
+    return run_pytest("behaviors/", "--models", zoo, "--store", store, reports=folder / "reports")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from eyechart.views import ORIGINAL, View
 
 CLASSES = len(CLASS_NAMES)
 ROOT = Path(__file__).parents[1]
+NONE = -1
 
 
 def behaviors() -> dict[str, Needs]:
@@ -39,17 +41,29 @@ class Seen:
     label    class it shows
     order    its number within its image set
     view     kind of the view it is seen under
-    shifted  whether it belongs to a shifted set
+    amount   of that view
+    role     of the image set it belongs to
+    factor   the factor that it departs in or that is swept, the corruption it suffers, or nothing
+    level    the level of a sweep, or NONE
+    texture  class of its texture, where that is another one's, or NONE
     """
 
     label: NDArray[np.int64]
     order: NDArray[np.int64]
     view: NDArray[np.str_]
-    shifted: NDArray[np.bool_]
+    amount: NDArray[np.float64]
+    role: NDArray[np.str_]
+    factor: NDArray[np.str_]
+    level: NDArray[np.int64]
+    texture: NDArray[np.int64]
 
     def under(self, kind: str) -> NDArray[np.bool_]:
         """Which images are seen under a view of this kind."""
         return self.view == kind
+
+    def of(self, role: str) -> NDArray[np.bool_]:
+        """Which images belong to a set of this role."""
+        return self.role == role
 
 
 @dataclass(frozen=True)
@@ -60,39 +74,49 @@ class Gallery:
     seen: Seen
 
     @classmethod
-    def of(cls, sets: list[tuple[ImageSet, bool, set[View]]]) -> Gallery:
-        """Make the gallery of image sets: each with whether it is a shifted one, and the views of it."""
-        rows, entries = {b"": 0}, [(0, 0, "original", False)]
-        for images, shifted, views in sets:
+    def of(cls, sets: Iterable[tuple[ImageSet, str, set[View]]]) -> Gallery:
+        """Make the gallery of image sets: each with its role, and the views of it."""
+        rows: dict[bytes, int] = {b"": 0}
+        entries: list[tuple[object, ...]] = [(0, 0, "original", 0.0, "", "", NONE, NONE)]
+        for images, role, views in sets:
             raw = images.read(np.arange(len(images)))
+            known = _known(images)
             # the unchanged image last: a view that leaves an image as it is must not count as a view of it
             for view in [*sorted(views - {ORIGINAL}, key=str), ORIGINAL]:
                 geometry = Geometry(None, None).under(view, patch=1)
                 for order, image in enumerate(geometry.apply([view.of_image(one) for one in raw])):
-                    rows[_digest(image)] = len(entries)
-                    entries.append((int(images.labels[order]), order, view.kind, shifted))
-        label, order, view, shift = zip(*entries, strict=True)
-        return cls(rows, Seen(np.array(label), np.array(order), np.array(view), np.array(shift)))
+                    digest = _digest(image)
+                    # a corruption that leaves an image as it is must not count as that set's either
+                    if role != "corrupted" or digest not in rows:
+                        rows[digest] = len(entries)
+                    entries.append((images.labels[order], order, view.kind, view.amount, role, *known[order]))
+        return cls(rows, Seen(*(np.array(column) for column in zip(*entries, strict=True))))
 
     def look(self, images: NDArray[np.uint8]) -> Seen:
         """Recognize a batch."""
         found = np.array([self.rows.get(_digest(image), 0) for image in images])
-        seen = self.seen
-        return Seen(seen.label[found], seen.order[found], seen.view[found], seen.shifted[found])
+        return Seen(*(getattr(self.seen, field.name)[found] for field in fields(Seen)))
 
     def write(self, path: Path) -> None:
         """Keep the gallery in a file."""
         digests = np.array([digest.hex() for digest in self.rows])
-        seen = self.seen
-        np.savez(path, digests=digests, rows=np.array(list(self.rows.values())), label=seen.label, order=seen.order,
-                 view=seen.view, shifted=seen.shifted)  # fmt: skip
+        np.savez(path, digests=digests, rows=np.array(list(self.rows.values())), **vars(self.seen))
 
     @classmethod
     def read(cls, path: Path) -> Gallery:
         """Read what `write` kept."""
         with np.load(path) as kept:
             rows = {bytes.fromhex(digest): int(row) for digest, row in zip(kept["digests"], kept["rows"], strict=True)}
-            return cls(rows, Seen(kept["label"], kept["order"], kept["view"], kept["shifted"]))
+            return cls(rows, Seen(*(kept[field.name] for field in fields(Seen))))
+
+
+def _known(images: ImageSet) -> list[tuple[str, int, int]]:
+    """Factor, level and texture of each image."""
+    columns, count = images.annotations, len(images)
+    factor = columns.get("corruption", columns.get("factor", np.full(count, "")))
+    level = columns.get("level", np.full(count, NONE))
+    texture = columns.get("texture_label", np.full(count, NONE))
+    return list(zip(factor.tolist(), level.tolist(), texture.tolist(), strict=True))
 
 
 def _digest(image: NDArray[np.uint8]) -> bytes:

@@ -31,6 +31,17 @@ SETS = {
     "sketch": {"role": "shifted", "reader": "rendered"},
     "rendition": {"role": "shifted", "reader": "rendered"},
 }
+"""What most tests judge on: a zoo without the other roles makes no claims about them."""
+
+MORE_SETS = {
+    "factors": {"role": "factors", "reader": "rendered"},
+    "cue-conflict": {"role": "cue-conflict", "reader": "rendered"},
+    "corrupted": {"role": "corrupted", "reader": "computed", "of": "validation", "images": 60, "severities": [1, 3, 5]},
+    "count": {"role": "transfer", "reader": "rendered", "label_space": "miniature-count", "group": "scenes"},
+    "where": {"role": "transfer", "reader": "rendered", "label_space": "miniature-where", "group": "scenes"},
+}
+SWEEP = {"synthetic": {"role": "synthetic", "reader": "rendered"}}
+"""Judged whole: of a subset, too few assets are left at each level to decide anything."""
 
 
 def toy(name: str, **more: Any) -> dict[str, Any]:
@@ -40,7 +51,7 @@ def toy(name: str, **more: Any) -> dict[str, Any]:
 
 
 def zoo_file(path: Path, models: dict[str, Any], **more: Any) -> Path:
-    """Write a `models.yaml` (JSON is YAML) with one zoo, `miniature`."""
+    """Write a `models.yaml` (JSON is YAML) with one zoo, `miniature`; its image sets are SETS where none are given."""
     path.write_text(json.dumps({"zoos": {"miniature": {"image_sets": SETS, "models": models, **more}}}))
     return path
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from eyechart.errors import BlockedError, SpecError
@@ -125,6 +127,72 @@ def test_levels_above_the_classes_become_annotations(tmp_path):
     images = index(tmp_path, of(levels=["factor"]))
     assert images.annotations["factor"].tolist() == ["Scene_Light", "Worlds"]
     assert images.labels.tolist() == [1, 0]
+
+
+class TestAnnotations:
+    """A table beside the folders, joined by file name (PUG-ImageNet: `labels_pug_imagenet.csv`)."""
+
+    FILES = ("Worlds/bolt/a.png", "Worlds/nut/b.png", "Scene_Light/nut/c.png")
+    TABLE = b"filename,character_name,light\nc.png,Nut_2,0.5\nb.png,Nut_1,1\na.png,Bolt_1,1\nd.png,Bolt_2,2\n"
+
+    def spec(self, **more):
+        """Entry of an image set with a table."""
+        return of(levels=["factor"], annotations="images/labels.csv", **more)
+
+    def test_columns_become_annotations(self, tmp_path):
+        """In the order of the images, whatever else the table knows; the folders keep their say."""
+        folder(tmp_path / "images", self.FILES)
+        put(tmp_path / "images/labels.csv", self.TABLE)
+        images = index(tmp_path, self.spec())
+        assert images.keys.tolist() == ["Scene_Light/nut/c.png", "Worlds/bolt/a.png", "Worlds/nut/b.png"]
+        assert images.annotations["character_name"].tolist() == ["Nut_2", "Bolt_1", "Nut_1"]
+        assert images.annotations["light"].tolist() == [0.5, 1.0, 1.0]
+        assert images.annotations["factor"].tolist() == ["Scene_Light", "Worlds", "Worlds"]
+        assert "filename" not in images.annotations
+
+    @pytest.mark.parametrize("column", ["file_name", "key"])
+    def test_parquet_and_other_names(self, tmp_path, column):
+        """Whole paths name images too."""
+        folder(tmp_path / "images", self.FILES)
+        table = pa.table({column: list(self.FILES), "camera": [1, 2, 3]})
+        pq.write_table(table, tmp_path / "table.parquet")
+        images = index(tmp_path, of(levels=["factor"], annotations="table.parquet"))
+        assert images.annotations["camera"].tolist() == [3, 1, 2]
+
+    def test_an_image_without_a_row_blocks_the_set(self, tmp_path):
+        """It is named, and so is what the table calls its images."""
+        folder(tmp_path / "images", [*self.FILES, "Worlds/nut/e.png"])
+        put(tmp_path / "images/labels.csv", self.TABLE)
+        told = "labels.csv lacks 1 of 4 images, such as Worlds/nut/e.png; its first 'filename' is 'c.png'"
+        with pytest.raises(BlockedError, match=told):
+            index(tmp_path, self.spec())
+
+    def test_a_table_that_cannot_be_used_blocks_the_set(self, tmp_path):
+        """A missing one, one of another kind, and one that names no images."""
+        folder(tmp_path / "images", self.FILES)
+        with pytest.raises(BlockedError, match=r"labels\.csv"):
+            index(tmp_path, self.spec())
+        put(tmp_path / "images/labels.txt", self.TABLE)
+        with pytest.raises(BlockedError, match=r"expected a table as \.parquet or \.csv"):
+            index(tmp_path, of(levels=["factor"], annotations="images/labels.txt"))
+        put(tmp_path / "images/labels.csv", b"image,light\na.png,1\n")
+        with pytest.raises(BlockedError, match=r"a column 'filename' or 'file_name' or 'key', found image, light"):
+            index(tmp_path, self.spec())
+
+    def test_an_edited_table_is_another_set(self, tmp_path):
+        """What is known of images is kept by fingerprint, and must not be yesterday's."""
+        folder(tmp_path / "images", self.FILES)
+        put(tmp_path / "images/labels.csv", self.TABLE)
+        first = index(tmp_path, self.spec())
+        put(tmp_path / "images/labels.csv", self.TABLE.replace(b"c.png,Nut_2", b"c.png,Nut_3"))
+        assert index(tmp_path, self.spec()).fingerprint != first.fingerprint
+
+
+def test_crops_say_so(tmp_path):
+    """`cropped: true` reaches whoever decides how a model sees the images, subsets included."""
+    folder(tmp_path / "images", ["bolt/a.png", "nut/b.png"])
+    assert not index(tmp_path, of()).cropped
+    assert index(tmp_path, of(cropped=True), limit=1).cropped
 
 
 def test_cue_conflict_names_tell_both_cues(tmp_path):

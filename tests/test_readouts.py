@@ -123,8 +123,9 @@ def test_a_live_model_is_read_out_for_every_set(tmp_path, clothes):
     sets = {
         "knives": {"role": "validation", "reader": "folder", "path": "k", "label_space": {"names": [knife]}},
         "cues": {"role": "cue-conflict", "reader": "folder", "path": "cues", "label_space": "cue-conflict-16"},
-        "pug": {"role": "synthetic", "reader": "folder", "path": "pug", "label_space": {"mapping": str(clothes)}},
-    }
+        "pug": {"role": "synthetic", "reader": "folder", "path": "pug", "label_space": {"mapping": str(clothes)},
+                "factors": ["Worlds"]},
+    }  # fmt: skip
     folder(tmp_path / "k", [f"{knife}/x.png"])
     models = {"knives": {"source": "python", "factory": "tests.test_readouts:make_knives", "version": "1"}}
     run = judged(tmp_path, sets, models)
@@ -139,7 +140,7 @@ def test_a_live_model_is_read_out_for_every_set(tmp_path, clothes):
 PARTS = {"role": "validation", "reader": "folder", "path": "parts", "label_space": {"names": ["bolt", "nut"]}}
 ADVERSARIAL = {"role": "shifted", "reader": "folder", "path": "a", "label_space": "imagenet-a-200"}
 CUES = {"role": "cue-conflict", "label_space": "cue-conflict-16"}
-MAPPED = {"role": "synthetic", "reader": "folder", "path": "p", "label_space": {"mapping": "p.json"}}
+MAPPED = {"role": "shifted", "reader": "folder", "path": "p", "label_space": {"mapping": "p.json"}}
 PROBED = {"role": "transfer", "reader": "shards", "path": "t", "label_space": {"classes": 10}}
 LIVE = {"source": "python", "factory": "a:b", "version": "1"}
 

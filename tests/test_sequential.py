@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from eyechart.gates import ruling
-from eyechart.gates.ruling import declared_order, looks, rule
+from eyechart.gates.ruling import looks, rule
 from eyechart.judge import Bound, Outcome
 from eyechart.levels import Levels
 from eyechart.measures import accuracy, calibration_error, error_ratio, only
+from eyechart.ordering import declared_order
 from tests.made_predictions import at_most_by_chance, made
 from tests.real_predictions import needs_data, recorded
 

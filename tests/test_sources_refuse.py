@@ -151,7 +151,8 @@ def answers_of(forward) -> Checkpoint:
 
     preprocessing = Preprocessing(Geometry(8, 8), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     resolved = Resolved("timm", "", "", "", preprocessing, 1, 3, "fp32")
-    return Checkpoint(resolved, TorchAnswers(Module(), preprocessing, surroundings(None, cached=None), 8, None))
+    around = surroundings(None, cached=None)
+    return Checkpoint(resolved, TorchAnswers(Module(), preprocessing, around, 8, None, embedded=None))
 
 
 BATCH = np.zeros((2, 8, 8, 3), dtype=np.uint8)

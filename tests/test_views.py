@@ -8,12 +8,24 @@ from hypothesis.extra.numpy import arrays
 
 from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
 from eyechart.errors import BlockedError, SpecError
-from eyechart.views import ORIGINAL, View, black_shift, relative_resolution, relative_shift, resolution, scale, shift
+from eyechart.views import (
+    ORIGINAL,
+    View,
+    black_shift,
+    brightness,
+    relative_resolution,
+    relative_shift,
+    resolution,
+    scale,
+    shift,
+)
 
 pictures = arrays(np.uint8, st.tuples(st.integers(1, 24), st.integers(1, 24), st.just(3)))
-kinds = st.sampled_from(["shift", "relative_shift", "scale", "resolution", "relative_resolution"])
+kinds = st.sampled_from(["shift", "relative_shift", "scale", "resolution", "relative_resolution", "brightness"])
 amounts = st.floats(0, 1e6, allow_nan=False)
-VIEWS = [ORIGINAL, relative_shift(1 / 16), scale(1.25), relative_resolution(0.75), relative_resolution(1.5)]
+VIEWS = [
+    ORIGINAL, relative_shift(1 / 16), scale(1.25), relative_resolution(0.75), relative_resolution(1.5), brightness(1.5),
+]  # fmt: skip
 
 
 def column(*values: int) -> np.ndarray:
@@ -39,6 +51,21 @@ def test_a_shift_of_everything_is_refused():
     assert black_shift(9).of_image(column(1, 2, 3, 4)).shape == (4, 1, 3)
     with pytest.raises(BlockedError, match="leaves nothing of an image of 4 pixels"):
         shift(4).of_image(column(1, 2, 3, 4))
+
+
+def test_brightness_by_hand():
+    """Every value times the gain, rounded, and white where it would be more."""
+    assert np.array_equal(brightness(1.5).of_image(column(0, 1, 3, 100, 200)), column(0, 2, 4, 150, 255))
+    assert np.array_equal(brightness(0.5).of_image(column(0, 2, 5, 101, 255)), column(0, 1, 2, 50, 128))
+    assert str(brightness(0.9375)) == "brightness(0.9375)"
+
+
+@given(pictures, st.floats(0, 4))
+def test_brightness_is_a_product(picture, gain):
+    """The same for every channel and pixel; a gain of 1 changes nothing."""
+    exact = np.clip(picture * gain, 0, 255)
+    assert np.abs(brightness(gain).of_image(picture) - exact).max() <= 0.5
+    assert np.array_equal(brightness(1).of_image(picture), picture)
 
 
 def test_enlargement_by_hand():
@@ -105,6 +132,21 @@ def test_other_texts_are_refused(text, offered):
     with pytest.raises(SpecError, match="is unknown") as error:
         View.parse(text)
     assert offered in str(error.value)
+
+
+def test_crops_are_seen_whole():
+    """The shorter side becomes the input size and nothing is cut off; views change that as they change anything."""
+    native = Geometry(224, 256)
+    assert native.whole() == Geometry(224, 224)
+    assert native.whole().crop == 1.0
+    assert native.whole().under(scale(1.5), patch=16) == native.under(scale(1.5), patch=16).whole()
+    assert native.whole().under(resolution(336), patch=16) == Geometry(336, 336)
+    whole = Resolved("python", "", "", "", Preprocessing(native, (), ()), 16, 3, "fp32")
+    assert whole.geometry(ORIGINAL, whole=True) == Geometry(224, 224)
+    assert whole.geometry(ORIGINAL) == native
+    assert Geometry(None, None).whole() == Geometry(None, None)
+    picture = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
+    assert np.array_equal(Geometry(8, 10).whole().apply([picture])[0], picture)
 
 
 def mean_color(side: int | None) -> Checkpoint:

@@ -18,6 +18,7 @@ from eyechart.levels import Levels
 from eyechart.measurement import Measurement
 from eyechart.predictions import Ints, Predictions
 from eyechart.run import Need
+from eyechart.searches import Found, Search
 
 DEFAULT_RATE = 0.8
 """Accuracy that is assumed of a checkpoint nothing is known of."""
@@ -103,6 +104,12 @@ def assumed(need: Need, keys: NDArray[np.str_], labels: Ints, classes: int, rate
 
     made = Predictions(need.model, need.image_set, need.view, keys, labels, predicted, confidence, logits)
     return made if need.view == "original" else disturbed(made, need.view)
+
+
+def assumed_found(text: str) -> Found:
+    """What a search is assumed to find: that its largest change costs most, and breaks nothing."""
+    view = str(Search.parse(text).views[-1])
+    return Found(view, False, CHANGED, 0.0, 0, 0, 0, {}, "nothing was searched: this is a rehearsal", [])
 
 
 def disturbed(predictions: Predictions, why: str) -> Predictions:

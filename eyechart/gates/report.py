@@ -19,7 +19,7 @@ def with_holm(verdicts: Sequence[Verdict]) -> list[Verdict]:
     families: dict[tuple[str, str | None], list[int]] = defaultdict(list)
     for index, verdict in enumerate(verdicts):
         if verdict.p_fail is not None and verdict.claims is not None:
-            families[verdict.model, verdict.versus].append(index)
+            families[verdict.model, verdict.versus if verdict.margin is not None else None].append(index)
     adjusted = list(verdicts)
     for members in families.values():
         claims = max(verdicts[index].claims or 0 for index in members)

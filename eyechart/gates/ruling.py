@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eyechart.intervals import p_value
 from eyechart.judge import Bound, Outcome, decide, images_needed
 from eyechart.levels import Levels
 from eyechart.measurement import Measurement
+from eyechart.ordering import declared_order
 from eyechart.predictions import Ints
 
 LOOKS = (1_000, 3_000, 10_000, 25_000)
@@ -115,28 +113,3 @@ def _on(measurement: Measurement, rows: Ints) -> Measurement | None:
     except ValueError:  # such as no image of a rare factor among the first thousand
         return None
     return found if found.limits is not None else None
-
-
-def declared_order(keys: NDArray[np.str_]) -> Ints:
-    """Rows by the hash of their keys: a random order that is the same for every checkpoint, view and machine."""
-    return _order(_Keys(keys))
-
-
-class _Keys:
-    """Keys that are equal where their text is, so that one set is ordered once."""
-
-    def __init__(self, keys: NDArray[np.str_]) -> None:
-        self.keys = keys
-        self._digest = hashlib.blake2b(np.ascontiguousarray(keys).tobytes(), digest_size=16).digest()
-
-    def __hash__(self) -> int:
-        return hash(self._digest)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keys) and self._digest == other._digest
-
-
-@functools.lru_cache(maxsize=16)
-def _order(keys: _Keys) -> Ints:
-    hashes = [hashlib.blake2b(str(key).encode(), digest_size=8).digest() for key in keys.keys]
-    return np.argsort(np.array(hashes), kind="stable").astype(np.int64)

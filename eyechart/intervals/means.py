@@ -102,7 +102,7 @@ def linearized(
         value=value,
         error=math.sqrt(max(both, largest)),
         freedom=fewest - 1,
-        skew=float(np.sum(totals**3)) / largest if largest else 0.0,
+        skew=float((totals * totals) @ totals) / largest if largest else 0.0,
         units=influence.size if largest else fewest,
         possible=possible,
     )

@@ -3,15 +3,27 @@
 from eyechart.measures.accuracy import (
     accuracy,
     accuracy_drop,
+    accuracy_drop_on_other_images,
     accuracy_over_draws,
     answers_kept,
     clustered_accuracy,
+    lead_over_guessing,
+    mean_accuracy,
 )
+from eyechart.measures.by_level import accuracy_by_level, worst_level
 from eyechart.measures.calibration import calibration_error, confidence_gap
 from eyechart.measures.combining import average, difference, highest, lowest
-from eyechart.measures.mistakes import error_consistency, error_ratio
+from eyechart.measures.comparing import lead
+from eyechart.measures.mistakes import (
+    error_consistency,
+    error_ratio,
+    hardest_factor,
+    mean_error_ratio,
+    worst_factor_accuracy,
+)
 from eyechart.measures.pairing import only
 from eyechart.measures.robustness import (
+    ALEXNET_ERRORS,
     drop_curve,
     least_kept,
     mean_corruption_error,
@@ -21,9 +33,12 @@ from eyechart.measures.robustness import (
 from eyechart.measures.shape_bias import Cues, cue_decisions, shape_bias, shape_bias_drop
 
 __all__ = [
+    "ALEXNET_ERRORS",
     "Cues",
     "accuracy",
+    "accuracy_by_level",
     "accuracy_drop",
+    "accuracy_drop_on_other_images",
     "accuracy_over_draws",
     "answers_kept",
     "average",
@@ -35,13 +50,20 @@ __all__ = [
     "drop_curve",
     "error_consistency",
     "error_ratio",
+    "hardest_factor",
     "highest",
+    "lead",
+    "lead_over_guessing",
     "least_kept",
     "lowest",
+    "mean_accuracy",
     "mean_corruption_error",
     "mean_corruption_error_rise",
+    "mean_error_ratio",
     "only",
     "shape_bias",
     "shape_bias_drop",
     "worst_drop",
+    "worst_factor_accuracy",
+    "worst_level",
 ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eyechart.errors import NothingToMeasureError
 from eyechart.intervals import clopper_pearson, mean_of, mean_over_draws, tango
 from eyechart.measurement import Measurement
+from eyechart.measures.combining import average, difference
 from eyechart.measures.pairing import require_images, require_one_each, require_same_images
 from eyechart.predictions import Predictions
 from eyechart.recipe import remembered
@@ -20,7 +23,7 @@ SHARE = (0.0, 1.0)
 
 @remembered
 def accuracy(predictions: Predictions) -> Measurement:
-    """Share of images whose class the checkpoint names. Raises ValueError where there are no images."""
+    """Share of images whose class the checkpoint names. Raises NothingToMeasureError where there are no images."""
     require_images(predictions)
     return share("top1", int(np.count_nonzero(predictions.correct)), len(predictions))
 
@@ -30,12 +33,12 @@ def clustered_accuracy(predictions: Predictions, clusters: NDArray[np.str_] | ND
     """Accuracy on images that come in `clusters` (n,): renderings of one asset, frames of one video.
 
     The claim is about other clusters like these, of which there are far fewer than images; an interval that counts
-    images would be several times too narrow. Raises ValueError where there are no images.
+    images would be several times too narrow. Raises NothingToMeasureError where there are no images.
     """
     require_images(predictions)
     require_one_each(predictions, clusters=clusters)
     mean = mean_of(predictions.correct, clusters, SHARE)
-    return Measurement("top1", mean.value, len(predictions), mean.limits, "Student's t, clustered")
+    return Measurement("top1", mean.value, len(predictions), mean.limits, "Student's t, clustered", possible=SHARE)
 
 
 @remembered
@@ -43,16 +46,18 @@ def accuracy_over_draws(draws: Sequence[Predictions]) -> Measurement:
     """Mean accuracy of several trainings of one thing (linear probes on other subsets), judged on the same images.
 
     Counts as uncertain both which images were drawn and which trainings. `count` is that of the images.
-    Raises ValueError where there are no draws or images, or where the draws are about different images.
+    Raises NothingToMeasureError where there are no draws or images, ValueError where they are about different images.
     """
     if not draws:
-        raise ValueError("no draws, so there is nothing to measure")
+        raise NothingToMeasureError("no draws, so there is nothing to measure")
     for draw in draws:
         require_same_images(draws[0], draw)
     if len(draws) == 1:
         return accuracy(draws[0])
     mean = mean_over_draws(np.column_stack([draw.correct for draw in draws]), SHARE)
-    return Measurement("top1", mean.value, len(draws[0]), mean.limits, "analysis of variance, images x draws")
+    return Measurement(
+        "top1", mean.value, len(draws[0]), mean.limits, "analysis of variance, images x draws", possible=SHARE
+    )
 
 
 @remembered
@@ -60,7 +65,7 @@ def accuracy_drop(original: Predictions, changed: Predictions) -> Measurement:
     """Accuracy of `original` less that of `changed` on the same images, in shares: positive is worse under the change.
 
     Only images answered differently carry information, so this is known far better than either accuracy.
-    Raises ValueError where there are no images, or where the two are not about the same images and labels.
+    Raises NothingToMeasureError where there are no images, ValueError where the two are not about the same ones.
     """
     require_same_images(original, changed)
     lost = int(np.count_nonzero(original.correct & ~changed.correct))
@@ -72,6 +77,7 @@ def accuracy_drop(original: Predictions, changed: Predictions) -> Measurement:
         count=count,
         limits=partial(tango, lost, won, count),
         method="Tango score, corrected for skewness",
+        possible=(-1.0, 1.0),
     )
 
 
@@ -79,10 +85,56 @@ def accuracy_drop(original: Predictions, changed: Predictions) -> Measurement:
 def answers_kept(original: Predictions, changed: Predictions) -> Measurement:
     """Share of images that get the same answer, right or wrong, from `changed` as from `original`.
 
-    Raises ValueError where there are no images, or where the two are not about the same images and labels.
+    Raises NothingToMeasureError where there are no images, ValueError where the two are not about the same ones.
     """
     require_same_images(original, changed)
     return share("agreement", int(np.count_nonzero(original.predicted == changed.predicted)), len(original))
+
+
+@remembered
+def accuracy_drop_on_other_images(clean: Predictions, shifted: Predictions) -> Measurement:
+    """Accuracy on `clean` less that on `shifted`, which shows other images of the same classes.
+
+    Nothing can be paired, so the limits of both shares combine (MOVER); `count` is that of the smaller set. On the same
+    images `accuracy_drop` knows far more. Raises NothingToMeasureError where either has no images.
+    """
+    return difference("top1_drop_between_sets", accuracy(clean), accuracy(shifted))
+
+
+@remembered
+def mean_accuracy(tasks: Sequence[Predictions]) -> Measurement:
+    """Mean of the accuracies on several tasks, each counting the same whatever its number of images; see `average`.
+
+    Raises NothingToMeasureError for no tasks, or one without images.
+    """
+    return average("mean_top1", [accuracy(task) for task in tasks])
+
+
+@remembered
+def lead_over_guessing(predictions: Predictions) -> Measurement:
+    """Accuracy less that of always naming the class that most of these images show, on the same images.
+
+    The class is chosen by the images that then judge it. That its share looks larger than it is can only cost the lower
+    limit; the upper one has its error divided by the number of classes seen, so that it holds for each of them.
+    Raises NothingToMeasureError where there are no images.
+    """
+    require_images(predictions)
+    classes, counts = np.unique(predictions.labels, return_counts=True)
+    guess = replace(predictions, predicted=np.full(len(predictions), classes[np.argmax(counts)]))
+    ahead = int(np.count_nonzero(predictions.correct & ~guess.correct))
+    behind = int(np.count_nonzero(guess.correct & ~predictions.correct))
+    return Measurement(
+        measure="top1_over_guessing",
+        value=(ahead - behind) / len(predictions),
+        count=len(predictions),
+        limits=partial(_over_guessing_limits, ahead, behind, len(predictions), classes.size),
+        method="Tango score, corrected for skewness",
+        possible=(-1.0, 1.0),
+    )
+
+
+def _over_guessing_limits(ahead: int, behind: int, count: int, classes: int, alpha: float) -> tuple[float, float]:
+    return tango(ahead, behind, count, alpha)[0], tango(ahead, behind, count, alpha / classes)[1]
 
 
 def share(measure: str, successes: int, count: int) -> Measurement:
@@ -93,4 +145,6 @@ def share(measure: str, successes: int, count: int) -> Measurement:
         count=count,
         limits=partial(clopper_pearson, successes, count),
         method="Clopper-Pearson",
+        possible=SHARE,
+        had_it_been=lambda other: (other / count, partial(clopper_pearson, other, count)),
     )

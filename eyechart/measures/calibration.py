@@ -16,8 +16,8 @@ def calibration_error(predictions: Predictions, bins: int = 15) -> Measurement:
     """Calibration error of the top answer: debiased, over `bins` equal-mass bins.
 
     Beside it the paper's plug-in number over equal-width bins and, where the source gives probabilities of all
-    classes, the negative log-likelihood and the Brier score. Raises ValueError where there are no images, or where a
-    confidence is no probability.
+    classes, the negative log-likelihood and the Brier score. Raises NothingToMeasureError where there are no images,
+    ValueError where a confidence is no probability.
     """
     require_images(predictions)
     found = ece(predictions.confidence, predictions.correct, bins)
@@ -28,6 +28,7 @@ def calibration_error(predictions: Predictions, bins: int = 15) -> Measurement:
         limits=found.limits,
         method="normal theory of binned gaps",
         companions=(_equal_width(predictions, bins), *_proper_scores(predictions)),
+        possible=(0.0, 1.0),
     )
 
 
@@ -35,7 +36,8 @@ def calibration_error(predictions: Predictions, bins: int = 15) -> Measurement:
 def confidence_gap(predictions: Predictions) -> Measurement:
     """Mean confidence less accuracy: positive where the checkpoint is overconfident, negative where underconfident.
 
-    Overconfidence and underconfidence are two bounds on this one number. Raises ValueError where there are no images.
+    Overconfidence and underconfidence are two bounds on this one number.
+    Raises NothingToMeasureError where there are no images.
     """
     require_images(predictions)
     return _mean("confidence_gap", predictions.confidence - predictions.correct, (-1.0, 1.0))
@@ -72,4 +74,4 @@ def _proper_scores(predictions: Predictions) -> tuple[Measurement, ...]:
 def _mean(measure: str, values: Floats, possible: tuple[float, float]) -> Measurement:
     """Mean of `values` (n,) over independent images."""
     mean = mean_of(values, possible=possible)
-    return Measurement(measure, mean.value, mean.units, mean.limits, "Student's t")
+    return Measurement(measure, mean.value, mean.units, mean.limits, "Student's t", possible=possible)

@@ -6,8 +6,12 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
+from eyechart.errors import NothingToMeasureError
 from eyechart.measurement import Limits, Measurement
 from eyechart.recipe import remembered
+
+COMPANIONS = 20
+"""How many points of a curve are reported beside the number that is judged, at most: the worst ones."""
 
 
 @remembered
@@ -17,17 +21,17 @@ def highest(measure: str, measurements: Sequence[Measurement]) -> Measurement:
     That all stay below a bound is shown by each staying below it, without correction (an intersection-union test), so
     the upper limit is the largest upper limit. That one is above it may be chance when many are tried, so each lower
     limit gets its share of the error (Bonferroni), and the largest counts. Holds however the measurements depend
-    on each other. Raises ValueError for no measurements, or one without an interval.
+    on each other. Raises NothingToMeasureError for no measurements, ValueError for one without an interval.
     """
-    worst = max(measurements, key=lambda each: each.value, default=None)
-    return _extreme(measure, worst, partial(_highest_limits, _all_limits(measurements)), len(measurements))
+    limits = partial(_highest_limits, _all_limits(measurements))
+    return _extreme(measure, max(measurements, key=_value, default=None), limits, measurements)
 
 
 @remembered
 def lowest(measure: str, measurements: Sequence[Measurement]) -> Measurement:
     """Smallest of several measurements, such as the worst of accuracies; the mirror image of `highest`."""
-    worst = min(measurements, key=lambda each: each.value, default=None)
-    return _extreme(measure, worst, partial(_lowest_limits, _all_limits(measurements)), len(measurements))
+    limits = partial(_lowest_limits, _all_limits(measurements))
+    return _extreme(measure, min(measurements, key=_value, default=None), limits, measurements)
 
 
 @remembered
@@ -36,14 +40,16 @@ def average(measure: str, measurements: Sequence[Measurement]) -> Measurement:
 
     A fixed list, not a sample: nothing is claimed about other tasks. The distances from each value to its limit add up
     as standard errors do (MOVER: Zou & Donner 2008). `count` is that of all images.
-    Raises ValueError for no measurements, or one without an interval.
+    Raises NothingToMeasureError for no measurements, ValueError for one without an interval.
     """
     if not measurements:
-        raise ValueError("no measurements, so there is nothing to average")
+        raise NothingToMeasureError("no measurements, so there is nothing to average")
     value = math.fsum(each.value for each in measurements) / len(measurements)
     values = tuple(each.value for each in measurements)
     limits = partial(_average_limits, value, values, _all_limits(measurements))
-    return Measurement(measure, value, sum(each.count for each in measurements), limits, "MOVER, independent images")
+    low, high = (math.fsum(each.possible[end] for each in measurements) / len(measurements) for end in (0, 1))
+    count = sum(each.count for each in measurements)
+    return Measurement(measure, value, count, limits, "MOVER, independent images", possible=(low, high))
 
 
 @remembered
@@ -56,7 +62,16 @@ def difference(measure: str, first: Measurement, second: Measurement) -> Measure
     """
     limits = partial(_difference_limits, first.value, second.value, _all_limits([first, second]))
     count = min(first.count, second.count)
-    return Measurement(measure, first.value - second.value, count, limits, "MOVER, unpaired")
+    possible = (first.possible[0] - second.possible[1], first.possible[1] - second.possible[0])
+    return Measurement(measure, first.value - second.value, count, limits, "MOVER, unpaired", possible=possible)
+
+
+def worst_of(points: Sequence[Measurement], *, most: bool) -> tuple[Measurement, ...]:
+    """Keep the points of a curve that are reported, in their order: all, or the largest (smallest) of very many."""
+    ranked = sorted(points, key=lambda each: each.value, reverse=most)
+    last = ranked[min(len(ranked), COMPANIONS) - 1].value if ranked else 0.0
+    kept = [each for each in points if (each.value >= last if most else each.value <= last)]
+    return tuple(kept[:COMPANIONS])
 
 
 def _all_limits(measurements: Sequence[Measurement]) -> tuple[Limits, ...]:
@@ -67,11 +82,19 @@ def _all_limits(measurements: Sequence[Measurement]) -> tuple[Limits, ...]:
     return tuple(each.limits for each in measurements if each.limits is not None)
 
 
-def _extreme(measure: str, worst: Measurement | None, limits: Limits, tried: int) -> Measurement:
-    """Build the measurement of the `worst` of `tried`."""
+def _extreme(
+    measure: str, worst: Measurement | None, limits: Limits, measurements: Sequence[Measurement]
+) -> Measurement:
+    """Build the measurement of the `worst` of several."""
     if worst is None:
-        raise ValueError("no measurements, so none of them is the worst")
-    return Measurement(measure, worst.value, worst.count, limits, f"{worst.method}, worst of {tried}")
+        raise NothingToMeasureError("no measurements, so none of them is the worst")
+    low, high = min(each.possible[0] for each in measurements), max(each.possible[1] for each in measurements)
+    method = f"{worst.method}, worst of {len(measurements)}"
+    return Measurement(measure, worst.value, worst.count, limits, method, possible=(low, high))
+
+
+def _value(measurement: Measurement) -> float:
+    return measurement.value
 
 
 def _highest_limits(parts: tuple[Limits, ...], alpha: float) -> tuple[float, float]:

@@ -1,43 +1,81 @@
-"""Measures of which images a checkpoint gets wrong."""
+"""Measures of which images a checkpoint gets wrong: under which factors, and together with whom."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from eyechart.intervals import error_ratio as error_ratio_limits
+from eyechart.errors import NothingToMeasureError, nearest
 from eyechart.intervals import linearized
 from eyechart.measurement import Measurement
+from eyechart.measures.accuracy import share
+from eyechart.measures.combining import lowest, worst_of
 from eyechart.measures.pairing import require_images, require_one_each, require_same_images, title
-from eyechart.predictions import Bools, Predictions
+from eyechart.measures.ratios import Ratio, mean_of_ratios, ratio_difference
+from eyechart.predictions import Bools, Ints, Predictions
 from eyechart.recipe import remembered
+
+Factors = Mapping[str, Bools]
+"""Name of a factor → (n,) which images it is said of."""
 
 
 @remembered
-def error_ratio(predictions: Predictions, in_factor: Bools) -> Measurement:
+def error_ratio(predictions: Predictions, in_factor: Bools, overall: Predictions | None = None) -> Measurement:
     """Error rate on the images `in_factor` (n,) over that on all images (ImageNet-X, Idrissi et al. 2022).
 
+    All images are those of `predictions`, as in the library of ImageNet-X: the annotated ones. Its paper says that they
+    are the whole validation set, which is easier, so that every ratio is larger: pass the answers to it as `overall`.
     `count` is that of the images in the factor, which is what the interval depends on. A checkpoint without a mistake
     has the ratio 1, as on every factor, and an interval that says that nothing is known.
-    Raises ValueError where no image has the factor, or every image has it.
+    Raises NothingToMeasureError where no image has the factor, or every image has it; ValueError where an image of the
+    factor is not among `overall`, or is right in one and wrong in the other.
+    """
+    return ratio_of(predictions, in_factor, overall).measured()
+
+
+@remembered
+def mean_error_ratio(predictions: Predictions, factors: Factors) -> Measurement:
+    """Mean of the error ratios of `factors`, each counting the same: the bar "Average" of the ImageNet-X figure.
+
+    An image counts with its influence on every ratio, through the factor and through the error rate of all images
+    (delta method), so overlapping factors are no matter. Small factors decide how well it is known. `count` is that of
+    all images. Raises NothingToMeasureError for no factors, or where no image, or every image, has one of them.
+    """
+    return mean_of_ratios(list(ratios_of(predictions, factors).values()))
+
+
+@remembered
+def hardest_factor(predictions: Predictions, name: str, factors: Factors) -> Measurement:
+    """Error ratio of the factor `name` less the largest of the others: positive where `name` is the hardest of all.
+
+    The smallest of its leads over each of them; see `lowest`. Each lead has the limits of both ratios, with what
+    they share (the denominator, images with both factors) taken off. `count` is that of the smaller factor.
+    Raises NothingToMeasureError as `mean_error_ratio`, or without another factor; ValueError for a name not among them.
+    """
+    if name not in factors:
+        raise ValueError(f"no factor {name!r}: {nearest(name, factors)}")
+    ratios = ratios_of(predictions, factors)
+    leads = [ratio_difference(ratios[name], ratio) for other, ratio in ratios.items() if other != name]
+    return lowest("hardest_factor", leads)
+
+
+@remembered
+def worst_factor_accuracy(predictions: Predictions, factors: Factors) -> Measurement:
+    """Lowest of the accuracies on the images of each of `factors`, which are reported too; see `lowest`.
+
+    Raises NothingToMeasureError for no factors, or where no image has one of them.
     """
     require_images(predictions)
-    require_one_each(predictions, in_factor=in_factor)
-    wrong = ~predictions.correct
-    inside, everywhere = int(np.count_nonzero(in_factor)), len(predictions)
-    if inside in (0, everywhere):
-        found = "no image has the factor" if inside == 0 else "every image has the factor"
-        raise ValueError(f"{title(predictions)}: {found}, so its error rate has nothing to be compared with")
-    wrong_inside, wrong_everywhere = int(np.count_nonzero(wrong & in_factor)), int(np.count_nonzero(wrong))
-    ratio = (wrong_inside / inside) / (wrong_everywhere / everywhere) if wrong_everywhere else 1.0
-    return Measurement(
-        measure="error_ratio",
-        value=ratio,
-        count=inside,
-        limits=partial(error_ratio_limits, wrong_inside, inside, wrong_everywhere, everywhere),
-        method="risk-ratio score, corrected for skewness",
-    )
+    parts = []
+    for name, inside in factors.items():
+        require_one_each(predictions, **{name: inside})
+        count = int(np.count_nonzero(inside))
+        if count == 0:
+            raise NothingToMeasureError(f"{title(predictions)}: no image has the factor {name!r}")
+        parts.append(share(f"top1_under_{name}", int(np.count_nonzero(predictions.correct & inside)), count))
+    return replace(lowest("worst_factor_top1", parts), companions=worst_of(parts, most=False))
 
 
 @remembered
@@ -46,20 +84,66 @@ def error_consistency(first: Predictions, second: Predictions) -> Measurement:
 
     0 where they err independently, 1 where they err on the same images (Geirhos et al. 2020). Two checkpoints that
     are both always right, or both always wrong, leave it undefined: then 0, between -1 and 1.
-    Raises ValueError where there are no images, or where the two are not about the same images and labels.
+    Raises NothingToMeasureError where there are no images, ValueError where the two are not about the same ones.
     """
     require_same_images(first, second)
     one, other = first.correct.astype(np.float64), second.correct.astype(np.float64)
     same = (first.correct == second.correct).astype(np.float64)
     p, q, agreed = float(one.mean()), float(other.mean()), float(same.mean())
     by_chance = p * q + (1 - p) * (1 - q)
+    possible = (-1.0, 1.0)
     if by_chance == 1.0:
-        return Measurement("error_consistency", 0.0, len(first), _anything, "undefined: no variation")
+        return Measurement(
+            "error_consistency", 0.0, len(first), _anything, "undefined: no variation", possible=possible
+        )
     # Derivative of 1 - (1 - agreed) / (1 - by_chance) by the three means, times each image's part in them.
     chance_part = (2 * q - 1) * (one - p) + (2 * p - 1) * (other - q)
     influence = (same - agreed) / (1 - by_chance) - (1 - agreed) / (1 - by_chance) ** 2 * chance_part
-    mean = linearized(1 - (1 - agreed) / (1 - by_chance), influence / len(first), possible=(-1.0, 1.0))
-    return Measurement("error_consistency", mean.value, len(first), mean.limits, "delta method")
+    mean = linearized(1 - (1 - agreed) / (1 - by_chance), influence / len(first), possible=possible)
+    return Measurement("error_consistency", mean.value, len(first), mean.limits, "delta method", possible=possible)
+
+
+def ratio_of(predictions: Predictions, in_factor: Bools, overall: Predictions | None = None, name: str = "") -> Ratio:
+    """Collect what the error ratio of one factor rests on. Raises as `error_ratio`."""
+    require_images(predictions)
+    require_one_each(predictions, in_factor=in_factor)
+    wrong, inside = ~predictions.correct, np.asarray(in_factor, dtype=np.bool_)
+    if overall is not None:
+        rows = _rows_among(predictions, np.flatnonzero(inside), overall)
+        wrong, inside = ~overall.correct, np.zeros(len(overall), dtype=np.bool_)
+        inside[rows] = True
+    count = int(np.count_nonzero(inside))
+    if count in (0, inside.size):
+        factor = f"the factor {name!r}" if name else "the factor"
+        found = f"no image has {factor}" if count == 0 else f"every image has {factor}"
+        raise NothingToMeasureError(f"{title(predictions)}: {found}, so its error rate has nothing to be compared with")
+    return Ratio(wrong, inside)
+
+
+def ratios_of(predictions: Predictions, factors: Factors) -> dict[str, Ratio]:
+    """Collect what the error ratio of each factor rests on. Raises as `error_ratio`."""
+    return {name: ratio_of(predictions, inside, name=name) for name, inside in factors.items()}
+
+
+def _rows_among(predictions: Predictions, rows: Ints, overall: Predictions) -> Ints:
+    """Find these rows of `predictions` among `overall`, by their keys. Raises ValueError where one is not the same."""
+    keys = predictions.keys[rows]
+    order = np.argsort(overall.keys, kind="stable")
+    place = np.searchsorted(overall.keys, keys, sorter=order)
+    found = order[np.minimum(place, len(overall) - 1)] if len(overall) else np.zeros(0, dtype=np.int64)
+    if not np.array_equal(overall.keys[found], keys):
+        missing = np.setdiff1d(keys, overall.keys)
+        raise ValueError(
+            f"{missing.size} images of {title(predictions)} are missing from {title(overall)}, "
+            f"such as {str(missing[0])!r}: the part must belong to the whole"
+        )
+    apart = np.flatnonzero(overall.correct[found] != predictions.correct[rows])
+    if apart.size:
+        raise ValueError(
+            f"{apart.size} images are right in one and wrong in the other of {title(predictions)} and "
+            f"{title(overall)}, such as {str(keys[apart[0]])!r}: both must be the same answers"
+        )
+    return np.asarray(found, dtype=np.int64)
 
 
 def _anything(alpha: float) -> tuple[float, float]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eyechart.errors import NothingToMeasureError
 from eyechart.predictions import Bools, Predictions
+from eyechart.recipe import take
 
 
 def only(predictions: Predictions, where: Bools) -> Predictions:
@@ -19,32 +20,25 @@ def only(predictions: Predictions, where: Bools) -> Predictions:
     require_one_each(predictions, where=where)
     if where.dtype != np.bool_:
         raise ValueError(f"{title(predictions)}: expected truth values to choose images by, found {where.dtype}")
-    return replace(
-        predictions,
-        keys=predictions.keys[where],
-        labels=predictions.labels[where],
-        predicted=predictions.predicted[where],
-        confidence=predictions.confidence[where],
-        logits_of=lambda: predictions.logits_of()[where],
-    )
+    return take(predictions, where)
 
 
 def require_images(predictions: Predictions) -> None:
-    """Raise ValueError, naming what was to be measured, where there are no images."""
+    """Raise NothingToMeasureError, naming what was to be measured, where there are no images."""
     if len(predictions) == 0:
-        raise ValueError(f"{title(predictions)}: no images (n = 0), so there is nothing to measure")
+        raise NothingToMeasureError(f"{title(predictions)}: no images (n = 0), so there is nothing to measure")
 
 
 def require_same_images(first: Predictions, second: Predictions) -> None:
     """Raise ValueError, naming what differs, unless both are about the same images and labels, in one order."""
     require_images(first)
     pair = f"{title(first)} and {title(second)} cannot be paired image by image"
-    if not np.array_equal(first.keys, second.keys):
-        raise ValueError(f"{pair}: {_difference(first, second)}")
+    if not _same(first.keys, second.keys):
+        raise NothingToMeasureError(f"{pair}: {_difference(first, second)}")
     relabeled = np.flatnonzero(first.labels != second.labels)
     if relabeled.size:
         at = relabeled[0]
-        raise ValueError(
+        raise NothingToMeasureError(
             f"{pair}: {relabeled.size} images have another label, "
             f"the first {str(first.keys[at])!r} ({first.labels[at]} and {second.labels[at]})"
         )
@@ -55,6 +49,16 @@ def require_one_each(predictions: Predictions, **columns: NDArray[Any]) -> None:
     for name, column in columns.items():
         if column.shape != (len(predictions),):
             raise ValueError(f"{title(predictions)}: {len(predictions)} images, but `{name}` has shape {column.shape}")
+
+
+def _same(keys: NDArray[np.str_], others: NDArray[np.str_]) -> bool:
+    """Whether two arrays of keys are equal."""
+    if keys is others:
+        return True
+    if keys.dtype == others.dtype and keys.dtype.kind == "U" and keys.flags.c_contiguous and others.flags.c_contiguous:
+        # four times as fast as text, which a grid of 75 tables feels
+        return np.array_equal(keys.view(np.uint32), others.view(np.uint32))
+    return np.array_equal(keys, others)
 
 
 def _difference(first: Predictions, second: Predictions) -> str:

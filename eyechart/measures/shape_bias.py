@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from eyechart.errors import NothingToMeasureError
 from eyechart.intervals import Mean, linearized
 from eyechart.measurement import Measurement
 from eyechart.measures.accuracy import SHARE, share
@@ -23,14 +24,24 @@ class Cues:
 
     shapes          (n,) int64  the class whose shape is shown
     textures        (n,) int64  the class whose texture is shown
-    content_images  (n,) str    the photograph that gave the shape
-    texture_images  (n,) str    the photograph that gave the texture
+    content_images  (n,) str    the photograph that gave the shape; the image's own key where each was made anew
+    texture_images  (n,) str    the photograph that gave the texture; the same
     """
 
     shapes: Ints
     textures: Ints
     content_images: Names
     texture_images: Names
+
+    def where(self, mask: Bools) -> Cues:
+        """Keep the images that `mask` (n,) is true for, as `only` keeps their predictions: those of one category.
+
+        Raises ValueError unless `mask` is one truth value an image.
+        """
+        if mask.shape != self.shapes.shape or mask.dtype != np.bool_:
+            expected = f"expected {self.shapes.size} truth values to choose images by"
+            raise ValueError(f"{expected}, found {mask.dtype} of shape {mask.shape}")
+        return Cues(self.shapes[mask], self.textures[mask], self.content_images[mask], self.texture_images[mask])
 
 
 @remembered
@@ -39,19 +50,19 @@ def shape_bias(predictions: Predictions, cues: Cues) -> Measurement:
 
     Left out are images whose cues agree, and answers that name another class; `count` is what remains. The images share
     their photographs, and the claim is about other photographs: the error is clustered by both kinds of them.
-    Raises ValueError where there are no images, or where no answer is of either kind.
+    Raises NothingToMeasureError where there are no images, or where no answer is of either kind.
     """
     bias, influence, decided = _bias(predictions, cues)
     mean = _clustered(bias, influence, decided, cues, SHARE)
     method = "Student's t, clustered by shape and by texture"
-    return Measurement("shape_bias", bias, int(np.count_nonzero(decided)), mean.limits, method)
+    return Measurement("shape_bias", bias, int(np.count_nonzero(decided)), mean.limits, method, possible=SHARE)
 
 
 @remembered
 def shape_bias_drop(first: Predictions, second: Predictions, cues: Cues) -> Measurement:
     """Shape bias of `first` less that of `second` on the same images, with the paired error.
 
-    Raises ValueError as `shape_bias`, and where the two are not about the same images and labels.
+    Raises NothingToMeasureError as `shape_bias`, ValueError where the two are not about the same images and labels.
     """
     require_same_images(first, second)
     one, influence_on_one, decided_by_one = _bias(first, cues)
@@ -59,7 +70,8 @@ def shape_bias_drop(first: Predictions, second: Predictions, cues: Cues) -> Meas
     decided = decided_by_one | decided_by_other
     mean = _clustered(one - other, influence_on_one - influence_on_other, decided, cues, (-1.0, 1.0))
     method = "Student's t, paired, clustered by shape and by texture"
-    return Measurement("shape_bias_drop", mean.value, int(np.count_nonzero(decided)), mean.limits, method)
+    count = int(np.count_nonzero(decided))
+    return Measurement("shape_bias_drop", mean.value, count, mean.limits, method, possible=(-1.0, 1.0))
 
 
 @remembered
@@ -79,7 +91,7 @@ def _decisions(predictions: Predictions, cues: Cues) -> tuple[Bools, Bools]:
     require_one_each(predictions, **vars(cues))
     conflict = cues.shapes != cues.textures
     if not conflict.any():
-        raise ValueError(f"{title(predictions)}: no image has a shape and a texture of different classes")
+        raise NothingToMeasureError(f"{title(predictions)}: no image has a shape and a texture of different classes")
     return conflict & (predictions.predicted == cues.shapes), conflict & (predictions.predicted == cues.textures)
 
 
@@ -89,7 +101,7 @@ def _bias(predictions: Predictions, cues: Cues) -> tuple[float, Floats, Bools]:
     decided = by_shape | by_texture
     count = int(np.count_nonzero(decided))
     if count == 0:
-        raise ValueError(f"{title(predictions)}: no answer names the shape's or the texture's class")
+        raise NothingToMeasureError(f"{title(predictions)}: no answer names the shape's or the texture's class")
     bias = int(np.count_nonzero(by_shape)) / count
     return bias, np.asarray((by_shape - bias * decided) / count, dtype=np.float64), decided
 

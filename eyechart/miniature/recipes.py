@@ -20,7 +20,7 @@ from eyechart.miniature.scenes import (
 CUE_PAIRS = tuple(permutations(range(len(CLASS_NAMES)), 2))  # (silhouette, texture), never the same
 SWEPT = tuple(name for name in FACTORS if name != "texture")  # a texture is its own or not: nothing to sweep
 LEVELS = 7  # odd, so that the middle of a sweep through typical is typical
-ASSETS_PER_CLASS = 3
+ASSETS_PER_CLASS = 6
 COUNTS = ("one", "two", "three", "four")
 PLACES = ("top left", "top right", "bottom left", "bottom right", "center")
 TURNS = ("upright", "turned right", "upside down", "turned left")

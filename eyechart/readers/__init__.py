@@ -16,13 +16,14 @@ from pydantic import Discriminator, Tag
 
 from eyechart.errors import BlockedError
 from eyechart.images import ImageSet, checked
+from eyechart.readers.computed import ComputedSet
 from eyechart.readers.corruption_folders import CorruptionFoldersSet
 from eyechart.readers.derived import DerivedSet
 from eyechart.readers.folder import FolderSet
 from eyechart.readers.manifest import ManifestSet
 from eyechart.readers.parquet import ParquetSet
 from eyechart.readers.recorded import RecordedSet
-from eyechart.readers.rendered import RenderedSet
+from eyechart.readers.rendered import RenderedSet, read_training
 from eyechart.readers.shards import ShardsSet
 from eyechart.schema import PixelsEntry
 from eyechart.store import Store
@@ -31,11 +32,29 @@ if TYPE_CHECKING:
     from eyechart.zoo import Zoo
 
 ImageSetSpec: TypeAlias = (
-    RenderedSet | FolderSet | CorruptionFoldersSet | ShardsSet | ParquetSet | ManifestSet | RecordedSet | DerivedSet
+    RenderedSet
+    | FolderSet
+    | CorruptionFoldersSet
+    | ShardsSet
+    | ParquetSet
+    | ManifestSet
+    | RecordedSet
+    | DerivedSet
+    | ComputedSet
 )
-__all__ = ["READERS", "DerivedSet", "ImageSetSpec", "Readers", "read_image_set", "read_training_images"]
+__all__ = ["READERS", "ComputedSet", "DerivedSet", "ImageSetSpec", "Readers", "read_image_set", "read_training_images"]
 
-READERS = ("rendered", "folder", "corruption-folders", "shards", "parquet", "manifest", "recorded", "derived")
+READERS = (
+    "rendered",
+    "folder",
+    "corruption-folders",
+    "shards",
+    "parquet",
+    "manifest",
+    "recorded",
+    "derived",
+    "computed",
+)
 
 
 def _reader_of(entry: Any) -> str:
@@ -53,7 +72,8 @@ Readers: TypeAlias = Annotated[
     | Annotated[ParquetSet, Tag("parquet")]
     | Annotated[ManifestSet, Tag("manifest")]
     | Annotated[RecordedSet, Tag("recorded")]
-    | Annotated[DerivedSet, Tag("derived")],
+    | Annotated[DerivedSet, Tag("derived")]
+    | Annotated[ComputedSet, Tag("computed")],
     Discriminator(_reader_of),
 ]
 
@@ -61,9 +81,13 @@ Readers: TypeAlias = Annotated[
 def read_image_set(zoo: Zoo, name: str, store: Store, limit: int | None) -> ImageSet:
     """Index the image set that `zoo` declares under `name`; `limit` keeps a seeded subset of it.
 
+    Of a computed set it limits the images that are corrupted, so that each stays with all its corruptions.
     Raises BlockedError where it is missing, empty, incomplete or cannot be read.
     """
     spec = zoo.image_sets[name]
+    if isinstance(spec, ComputedSet) and limit is not None:
+        fewer = zoo.model_copy(update={"image_sets": {**zoo.image_sets, name: spec.limited(limit)}})
+        return replace(read_image_set(fewer, name, store, None), limit=limit if limit < spec.images else None)
     reader = importlib.import_module(f"eyechart.readers.{spec.reader.replace('-', '_')}")
     try:
         made = checked(reader.read(name, spec, zoo, store))
@@ -77,11 +101,13 @@ def read_image_set(zoo: Zoo, name: str, store: Store, limit: int | None) -> Imag
 
 
 def read_training_images(zoo: Zoo, name: str, store: Store, limit: int | None) -> ImageSet:
-    """Index the images that probes for an image set learn from, under `train` of its entry.
+    """Index the images that probes for an image set learn from: under `train` of its entry, or rendered for it.
 
     Raises BlockedError where there is no such entry, or as `read_image_set`.
     """
     spec = zoo.image_sets[name]
+    if isinstance(spec, RenderedSet):
+        return checked(read_training(name, zoo, store)).limited(limit)
     if not isinstance(spec, PixelsEntry) or spec.train is None:
         raise BlockedError(f"image set {name!r} has no `train`: nothing is there for a probe to learn from")
     learned = spec.model_copy(update={"path": spec.train, "count": None, "train": None})

@@ -67,16 +67,21 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
 
     content = [listed.digests[row] for row in rows]
     notes = (f"{len(bad)} unreadable images left out (allow_unreadable: {spec.allow_unreadable})",) if bad else ()
-    chosen = {column: np.array([values[row] for row in rows]) for column, values in listed.annotations.items()}
+    told = {column: [values[row] for row in rows] for column, values in listed.annotations.items()}
+    columns = {column: np.array(values) for column, values in told.items()}
     return ImageSet(
         name=name,
         label_space=space.name,
         keys=np.array(keys, dtype=np.str_),
         labels=np.array([each[0] for each in labels], dtype=np.int64),
-        annotations={**chosen, **cue_columns(spec.role, space, keys)},
-        fingerprint=digest(keys, labels, content, space.name, spec.orientation, decoding.VERSION),
+        annotations={**columns, **cue_columns(spec.role, space, keys)},
+        # with the annotations, since what is known of the images is kept under this name: an edited table is read anew
+        fingerprint=digest(
+            keys, labels, content, space.name, spec.orientation, decoding.VERSION, *filter(None, [told])
+        ),
         read=read,
         also=also_right(keys, labels, space),
+        cropped=spec.cropped,
         unreadable=tuple(unreadable),
         notes=notes,
     )

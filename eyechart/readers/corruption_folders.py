@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from eyechart.corruptions import CORRUPTIONS
 from eyechart.errors import BlockedError, nearest
 from eyechart.images import ImageSet
 from eyechart.readers.assembling import Listed, assemble
 from eyechart.readers.folder import FolderSet, existing, images_under, listed
-from eyechart.schema import PixelsEntry
+from eyechart.schema import Part, PixelsEntry
 from eyechart.store import Store
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ class CorruptionFoldersSet(PixelsEntry):
     reader: Literal["corruption-folders"]
     corruptions: tuple[str, ...] | None = None
     severities: tuple[int, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
+
+    def parts(self, kind: Part, name: str) -> tuple[str, ...]:
+        """Name the corruptions: those that are chosen, or the published 15."""
+        return (self.corruptions or CORRUPTIONS) if kind == "corruption" else super().parts(kind, name)
 
 
 def read(name: str, spec: CorruptionFoldersSet, zoo: Zoo, store: Store) -> ImageSet:
@@ -46,9 +51,8 @@ def read(name: str, spec: CorruptionFoldersSet, zoo: Zoo, store: Store) -> Image
     if missing:
         raise BlockedError(f"image set {name!r}: {root} lacks {', '.join(missing[:5])} ({len(missing)} folders in all)")
     paths = sorted(path for folder in folders for path in images_under(folder, 2))
-    as_folder = FolderSet(
-        role=spec.role, reader="folder", path=spec.path, label_space=spec.label_space, levels=("corruption", "severity")
-    )
+    told = {"role": spec.role, "path": spec.path, "label_space": spec.label_space, "factors": spec.factors}
+    as_folder = FolderSet(reader="folder", levels=("corruption", "severity"), **told)
     found = listed(name, root, paths, as_folder, zoo.labels(name), store=store)
     images = ["/".join(key.split("/")[2:]) for key in found.keys]
     _same_images(name, found.annotations["corruption"], found.annotations["severity"], images)

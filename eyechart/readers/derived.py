@@ -13,8 +13,8 @@ from eyechart.errors import BlockedError
 from eyechart.images import ImageSet
 from eyechart.joining import match
 from eyechart.predictions import Ints
-from eyechart.published import Annotations, annotations_named
-from eyechart.schema import ImageSetEntry
+from eyechart.published import FACTORS, Annotations, annotations_named
+from eyechart.schema import ImageSetEntry, Part
 from eyechart.store import Store
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ class DerivedSet(ImageSetEntry):
     of: str
     annotations: Literal["imagenet-x", "imagenet-x-multi", "real"]
     allow_missing: float = Field(default=0.0, ge=0.0, lt=1.0)
+
+    def parts(self, kind: Part, name: str) -> tuple[str, ...]:  # noqa: ARG002  # one call for all readers
+        """Name the factors of ImageNet-X."""
+        return FACTORS if kind == "factor" and self.annotations != "real" else ()
 
 
 def read(name: str, spec: DerivedSet, zoo: Zoo, store: Store) -> ImageSet:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import pyarrow as pa
 from pydantic import model_validator
 
 from eyechart.decoding import SUFFIXES
 from eyechart.errors import BlockedError
 from eyechart.files import facts_of
 from eyechart.images import ImageSet
+from eyechart.joining import match
 from eyechart.labels import LabelSpace
 from eyechart.published import imagenet_labels
 from eyechart.readers.assembling import Listed, assemble
 from eyechart.schema import PixelsEntry
 from eyechart.store import Store
+from eyechart.tables import read_table
 
 if TYPE_CHECKING:
     from eyechart.zoo import Zoo
+
+
+NAME_COLUMNS = ("filename", "file_name", "key")
+"""Columns of a table of annotations that may name the image of a row; the first that is there does."""
 
 
 class FolderSet(PixelsEntry):
@@ -28,11 +36,13 @@ class FolderSet(PixelsEntry):
 
     `levels` names folder levels above the classes; each becomes an annotation (PUG-ImageNet: [factor]).
     With `labels` the folders do not matter, and an image's class is looked up by its file name.
+    `annotations` is a table of what else is known of every image, found by file name.
     """
 
     reader: Literal["folder"]
     levels: tuple[str, ...] = ()
     labels: Literal["imagenet-x"] | None = None
+    annotations: str | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> FolderSet:
@@ -46,7 +56,11 @@ def read(name: str, spec: FolderSet, zoo: Zoo, store: Store) -> ImageSet:
     root = existing(name, zoo.image_path(spec.path))
     paths = sorted(images_under(root, None if spec.labels else len(spec.levels) + 2))
     space = zoo.labels(name)
-    return assemble(name, spec, space, listed(name, root, paths, spec, space, store=store))
+    found = listed(name, root, paths, spec, space, store=store)
+    if spec.annotations:
+        told = _annotated(name, existing(name, zoo.image_path(spec.annotations)), found)
+        found = replace(found, annotations={**told, **found.annotations})  # what the folders say counts more
+    return assemble(name, spec, space, found)
 
 
 def listed(name: str, root: Path, paths: Sequence[Path], spec: FolderSet, space: LabelSpace, *, store: Store) -> Listed:
@@ -67,6 +81,28 @@ def listed(name: str, root: Path, paths: Sequence[Path], spec: FolderSet, space:
         content=lambda row: paths[row].read_bytes(),
         annotations=levels,
     )
+
+
+def _annotated(name: str, file: Path, found: Listed) -> dict[str, list[Any]]:
+    """Columns of a table of annotations, in the order of the images. Raises BlockedError where an image has no row."""
+    try:
+        table = read_table(file)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise BlockedError(f"image set {name!r}: {file} cannot be read: {error}") from error
+    column = next((column for column in NAME_COLUMNS if column in table.column_names), None)
+    if column is None:
+        raise BlockedError(
+            f"image set {name!r}: {file} does not say which image a row is about: it needs a column "
+            f"{' or '.join(map(repr, NAME_COLUMNS))}, found {', '.join(table.column_names)}"
+        )
+    rows = match(found.keys, [str(key) for key in table[column].to_pylist()])
+    missing = [key for key, row in zip(found.keys, rows, strict=True) if row < 0]
+    if missing:
+        raise BlockedError(
+            f"image set {name!r}: {file} lacks {len(missing):,} of {len(rows):,} images, such as {missing[0]}; its "
+            f"first {column!r} is {table[column][0].as_py()!r}"
+        )
+    return {other: table[other].take(pa.array(rows)).to_pylist() for other in table.column_names if other != column}
 
 
 def existing(name: str, path: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyechart.checkpoint import Batch, Logits, Preprocessing
+from eyechart.checkpoint import Batch, Features, Logits, Preprocessing
 from eyechart.digest import known_digest
 from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.labels import LabelSpace
@@ -168,10 +168,11 @@ def torch_device(name: str) -> torch.device:
 
 
 class TorchAnswers:
-    """Runs a torch module on uint8 batches: normalizes, forwards in inference mode, gives float32 logits.
+    """Runs a torch module on uint8 batches: normalizes, forwards in inference mode, gives float32 logits or features.
 
     `native` is the input side that the module was built for, or None where it takes any size;
     `resized(module, side)` gives the module for another side. Each is made once and kept.
+    `embedded(module, pixels)` gives what the module's classifier sees.
     """
 
     def __init__(
@@ -181,6 +182,8 @@ class TorchAnswers:
         surroundings: Surroundings,
         native: int | None,
         resized: Callable[[torch.nn.Module, int], torch.nn.Module],
+        *,
+        embedded: Callable[[Any, torch.Tensor], torch.Tensor],
     ) -> None:
         """Move the module to its device, in eval mode."""
         import torch
@@ -192,6 +195,7 @@ class TorchAnswers:
         self._module = module.eval().to(self._device)
         self._at_side = {native: self._module} if native else {}
         self._resized = resized
+        self._embedded = embedded
         self._mean, self._std = (
             torch.tensor(values, device=self._device).view(1, -1, 1, 1)
             for values in (preprocessing.mean, preprocessing.std)
@@ -204,12 +208,19 @@ class TorchAnswers:
 
     def __call__(self, batch: Batch) -> Logits:
         """(n, side, side, 3) uint8 → (n, classes) float32."""
+        return self._run(batch, lambda module, pixels: module(pixels))
+
+    def features(self, batch: Batch) -> Features:
+        """(n, side, side, 3) uint8 → (n, dimensions) float32, by the same module."""
+        return self._run(batch, self._embedded)
+
+    def _run(self, batch: Batch, ask: Callable[[Any, torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
         import torch
 
         module = self._at(batch.shape[1])
         with torch.inference_mode(), torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
             pixels = torch.from_numpy(batch).to(self._device).permute(0, 3, 1, 2).float().div(255)
-            logits: Any = module(pixels.sub(self._mean).div(self._std))
-            if any(part.training for part in module.modules()) or not logits.is_inference():
+            answers: Any = ask(module, pixels.sub(self._mean).div(self._std))
+            if any(part.training for part in module.modules()) or not answers.is_inference():
                 raise AssertionError("a checkpoint must answer in eval() and inference_mode()")
-        return np.asarray(logits.float().cpu().numpy())
+        return np.asarray(answers.float().cpu().numpy())

@@ -21,6 +21,11 @@ from eyechart.sources.base import Surroundings, weights_digest, weights_file
 
 LIBRARIES = ("onnxruntime",)
 
+NO_FEATURES = (
+    "an ONNX graph does not say which of its values are features: wrap it in a factory of source 'python' whose "
+    "callable has a `features` method"
+)
+
 _TYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -90,6 +95,7 @@ def load(spec: OnnxSpec, around: Surroundings) -> Checkpoint:
         patch=1,
         classes=len(around.labels),
         precision="as exported",
+        no_features=NO_FEATURES,
     )
     return Checkpoint(resolved, _Answers(session, taken, preprocessing, spec))
 

@@ -108,9 +108,11 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
         precision=around.precision,
     )
     scale = float(module.logit_scale.detach().exp()) if spec.logit_scale == "model" else float(spec.logit_scale)
+    zero_shot = _zero_shot(module, text, scale)
+    own = _own_side(module)
     resized = _resized(spec, around.root)
-    answers = TorchAnswers(_zero_shot(module, text, scale), preprocessing, around, _own_side(module), resized)
-    return Checkpoint(resolved, answers, note)
+    answers = TorchAnswers(zero_shot, preprocessing, around, own, resized, embedded=_embedded)
+    return Checkpoint(resolved, answers, note, answers.features)
 
 
 def _build(spec: OpenClipSpec, root: Path) -> Any:
@@ -221,6 +223,12 @@ def _zero_shot(module: Any, text: NDArray[np.float32], scale: float) -> torch.nn
             return torch.nn.functional.normalize(self.visual(pixels), dim=-1) @ self.text
 
     return ZeroShot()
+
+
+def _embedded(zero_shot: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """Embeddings of images, open_clip's `encode_image` without normalization."""
+    embeddings: torch.Tensor = zero_shot.visual(pixels)
+    return embeddings
 
 
 def _patch(module: Any) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from eyechart.checkpoint import Batch, Checkpoint, Geometry, Logits, Preprocessing, Resolved
+from eyechart.checkpoint import Batch, Checkpoint, Features, Geometry, Logits, Preprocessing, Resolved
 from eyechart.digest import digest
 from eyechart.errors import BlockedError
 from eyechart.schema import ModelEntry
@@ -23,12 +23,17 @@ LIBRARIES: tuple[str, ...] = ()
 _THIS_RUN = secrets.token_hex(8)
 """Stands for a version that nobody stated: nothing is reused in another process."""
 
+NO_FEATURES = (
+    "the callable that factory {!r} returns has no `features`: give it a method from the same images to features "
+    "(n, dimensions), and change `version`"
+)
+
 
 class PythonSpec(ModelEntry):
     """`factory` ("package.module:function") returns a callable from images to logits, probabilities or labels.
 
     Images come as a uint8 array (n, height, width, 3); answers leave as a float array (n, classes), labels as
-    class numbers (n,).
+    class numbers (n,). Where the callable has a method `features`, that maps the same images to (n, dimensions).
     `version` stands for the weights, which cannot be seen from here: change it when the answers change. Without one,
     every run asks again.
     """
@@ -66,6 +71,11 @@ def load(spec: PythonSpec, around: Surroundings) -> Checkpoint:
         with np.errstate(divide="ignore"):
             return np.log(answers)
 
+    own: Any = getattr(model, "features", None)
+
+    def embed(batch: Batch) -> Features:
+        return np.asarray(own(batch), dtype=np.float32)
+
     preprocessing = Preprocessing(Geometry(None, None), (), ()).overridden(spec.preprocessing)
     resolved = Resolved(
         source="python",
@@ -77,8 +87,9 @@ def load(spec: PythonSpec, around: Surroundings) -> Checkpoint:
         classes=len(around.labels),
         precision=around.precision,
         answers="labels" if spec.returns == "labels" else "distribution",
+        no_features="" if callable(own) else NO_FEATURES.format(spec.factory),
     )
-    return Checkpoint(resolved, answer)
+    return Checkpoint(resolved, answer, embed=embed if callable(own) else None)
 
 
 def _one_of(labels: NDArray[Any], classes: int) -> Logits:

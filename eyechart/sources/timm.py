@@ -63,7 +63,8 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
         classes=len(around.labels),
         precision=around.precision,
     )
-    return Checkpoint(resolved, TorchAnswers(module, preprocessing, around, own_side(module), resized), note)
+    answers = TorchAnswers(module, preprocessing, around, own_side(module), resized, embedded=pooled)
+    return Checkpoint(resolved, answers, note, answers.features)
 
 
 def _name(spec: TimmSpec, module: Any) -> str:
@@ -148,3 +149,9 @@ def resized(module: Any, side: int) -> Any:
     if hasattr(module, "set_input_size"):
         module.set_input_size(img_size=(side, side))
     return module
+
+
+def pooled(module: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """Features of images: pooled, all of the head but its classifier, as timm itself gives them."""
+    features: torch.Tensor = module.forward_head(module.forward_features(pixels), pre_logits=True)
+    return features
