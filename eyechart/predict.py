@@ -182,12 +182,22 @@ class Predictor(Locator):
                 run.addresses[job.need] = Address(job.key)
 
     def _predict_chunk(self, images: ImageSet, rows: Ints, jobs: list[Job]) -> None:
-        with self._pace.of_set(images.name, len(rows)):
-            raw = images.read(rows)
+        try:
+            with self._pace.of_set(images.name, len(rows)):
+                raw = images.read(rows)
+        except BlockedError as error:  # a file that changed since the set was indexed
+            for job in jobs:
+                self._refuse(job, error)
+            return
         self.run.cost.images_read += len(rows)
         for view_name in dict.fromkeys(job.need.view for job in jobs):
             view = ORIGINAL if view_name == FEATURES else View.parse(view_name)
-            changed = [view.of_image(image) for image in raw]
+            try:
+                changed = [view.of_image(image) for image in raw]
+            except BlockedError as error:
+                for job in (job for job in jobs if job.need.view == view_name):
+                    self._refuse(job, error)
+                continue
             batches: dict[Geometry, Batch] = {}
             for job in (job for job in jobs if job.need.view == view_name):
                 geometry = job.geometry(view)
