@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import shutil
@@ -14,6 +15,7 @@ from eyechart.comparing.command import add_compare
 from eyechart.errors import EyechartError, SpecError, nearest
 from eyechart.gates.command import add_baseline
 from eyechart.images import ImageSet
+from eyechart.labels import LabelSpace
 from eyechart.pages.command import add_report
 from eyechart.readers import read_image_set
 from eyechart.run import Run, Settings
@@ -68,7 +70,8 @@ def _check_data(options: argparse.Namespace) -> int:
             raise SpecError(f"--set {name!r} is not in zoo {zoo.name!r}: {nearest(name, zoo.image_sets)}")
     names = list(options.sets or zoo.image_sets)
     print(f"zoo {zoo.name}, images under {settings.images or zoo.file.parent}")
-    faults = {name: check_set(zoo, name, store, verify=options.verify) for name in names}
+    known = _forgotten(zoo, names, store) if options.verify else {}
+    faults = {name: check_set(zoo, name, store, known.get(name, "")) for name in names}
     bad = [name for name, sound in faults.items() if not sound]
     print(
         f"{len(names) - len(bad)} of {len(names)} image sets are there and whole"
@@ -77,21 +80,20 @@ def _check_data(options: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def check_set(zoo: Zoo, name: str, store: Store, *, verify: bool) -> bool:
-    """Print what there is of one image set; returns whether it is whole."""
+def check_set(zoo: Zoo, name: str, store: Store, known: str = "") -> bool:
+    """Print what there is of one image set, and of its training images; returns whether it is whole.
+
+    `known` is the fingerprint that it had before its files were forgotten.
+    """
     spec = zoo.image_sets[name]
-    # Everything is tolerated here, so that everything can be told at once.
-    lenient = spec.model_copy(update={"count": None, "allow_unreadable": sys.maxsize, "allow_missing": 0.999999})
-    open_zoo = zoo.model_copy(update={"image_sets": {**zoo.image_sets, name: lenient}})
     try:
-        found = read_image_set(open_zoo, name, store, None)
-        if verify:
-            found = _looked_at_again(found, open_zoo, store)
-        problems = [*_problems(found, spec), *_blocked(zoo, name, store)]
+        found = read_image_set(_lenient(zoo, name), name, store, None)
+        problems = [*_problems(found, spec, zoo.labels(name)), *_blocked(zoo, name, store)]
         classes = f"{len(set(found.labels.tolist()))} of {len(zoo.labels(name))} classes"
     except EyechartError as error:
-        print(f"  {name:24} MISSING  {error}")
-        return False
+        there = isinstance(spec, PixelsEntry) and zoo.image_path(spec.path).exists()
+        print(f"  {name:24} {'BAD' if there else 'MISSING':7}  {error}")
+        return _check_training(zoo, name, store) and False
     expected = f" of {count:,}" if (count := getattr(spec, "count", None)) else ""
     print(
         f"  {name:24} {'ok' if not problems else 'BAD':7}  {len(found):,}{expected} images, {classes}, "
@@ -99,26 +101,49 @@ def check_set(zoo: Zoo, name: str, store: Store, *, verify: bool) -> bool:
     )
     for problem in problems:
         print(f"  {'':24}          {problem}")
-    return not problems
+    if known and known != found.fingerprint:
+        print(f"  {name:24} CHANGED  its files were changed in place without a trace; it is another set now")
+    return _check_training(zoo, name, store) and not problems
 
 
-def _looked_at_again(before: ImageSet, zoo: Zoo, store: Store) -> ImageSet:
-    """Forget what is known of files, and read them again."""
+def _check_training(zoo: Zoo, name: str, store: Store) -> bool:
+    spec = zoo.image_sets[name]
+    if not isinstance(spec, PixelsEntry) or spec.train is None:
+        return True
+    training = f"{name} (train)"
+    learned = spec.model_copy(update={"path": spec.train, "count": None, "train": None})
+    return check_set(zoo.model_copy(update={"image_sets": {**zoo.image_sets, training: learned}}), training, store)
+
+
+def _lenient(zoo: Zoo, name: str) -> Zoo:
+    """Tolerate everything, so that everything can be told at once."""
+    all_of_it = {"count": None, "allow_unreadable": sys.maxsize, "allow_missing": 0.999999}
+    lenient = zoo.image_sets[name].model_copy(update=all_of_it)
+    return zoo.model_copy(update={"image_sets": {**zoo.image_sets, name: lenient}})
+
+
+def _forgotten(zoo: Zoo, names: Sequence[str], store: Store) -> dict[str, str]:
+    """Forget what is known of all files, so that they are read again; returns the fingerprints that sets had."""
+    found = {}
+    if (store.root / "files").exists():
+        for name in names:
+            with contextlib.suppress(EyechartError):
+                found[name] = read_image_set(_lenient(zoo, name), name, store, None).fingerprint
     for kind in ("files", "shards", "parquet-images"):
         shutil.rmtree(store.root / kind, ignore_errors=True)
-    again = read_image_set(zoo, before.name, store, None)
-    if again.fingerprint != before.fingerprint:
-        print(f"  {before.name:24} CHANGED  its files were changed in place without a trace; it is another set now")
-    return again
+    return found
 
 
-def _problems(found: ImageSet, spec: object) -> list[str]:
+def _problems(found: ImageSet, spec: object, space: LabelSpace) -> list[str]:
     if not isinstance(spec, PixelsEntry):
         return []
     problems = []
     whole = len(found) + len(found.unreadable)
     if spec.count is not None and whole != spec.count:
-        problems.append(f"{whole:,} images, expected {spec.count:,}: {spec.count - whole:+,} are missing")
+        off = f"{spec.count - whole:,} missing" if whole < spec.count else f"{whole - spec.count:,} too many"
+        problems.append(f"{whole:,} images, expected {spec.count:,}: {off}")
+        if empty := [space.names[each] for each in sorted(set(range(len(space))) - set(found.labels.tolist()))]:
+            problems.append(f"{len(empty)} classes without an image, such as {', '.join(empty[:5])}")
     if len(found.unreadable) > spec.allow_unreadable:
         problems += [f"cannot be read: {each}" for each in found.unreadable]
     return problems

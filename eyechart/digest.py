@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -26,3 +27,15 @@ def file_digest(path: Path) -> str:
     """Digest a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=LENGTH)).hexdigest()
+
+
+def known_digest(path: Path) -> str:
+    """Digest a file's bytes, once in this process while its size, modification time and inode stay."""
+    there = path.stat()
+    return _digest_while(path, (there.st_size, there.st_mtime_ns, there.st_ino))
+
+
+@functools.lru_cache(maxsize=256)
+def _digest_while(path: Path, mark: tuple[int, int, int]) -> str:
+    del mark
+    return file_digest(path)

@@ -189,9 +189,10 @@ def _rough_ends(measurement: Measurement, bound: Bound, lower: float, upper: flo
 
 
 def _beside(limit: float, value: float) -> str:
-    """A value, to two digits of its distance from a limit."""
+    """A value to two decimals, or to two digits of its distance from a limit where that is smaller."""
     distance = abs(value - limit)
-    return f"{value:.{min(max(1 - math.floor(math.log10(distance)), 0), 12) if distance else 2}f}"
+    decimals = 1 - math.floor(math.log10(distance)) if 0.0 < distance < math.inf else 2
+    return f"{value:.{min(max(decimals, 2), 12)}f}"
 
 
 def images_needed(measurement: Measurement, bound: Bound, levels: Levels) -> int | None:

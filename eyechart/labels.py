@@ -23,6 +23,9 @@ SPACES = (
     "imagenet-r-200",
     "cue-conflict-16",
 )
+READ_OUT = ("imagenet-a-200", "imagenet-r-200", "cue-conflict-16")
+"""Spaces of image sets that answers in imagenet-1k are read out in."""
+
 _SYNSETS = {
     "imagenet-1k": "imagenet_synsets.txt",
     "imagenet-a-200": "imagenet_a_synsets.txt",

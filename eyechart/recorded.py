@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from eyechart.digest import digest, file_digest
+from eyechart.digest import digest, known_digest
 from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.images import ImageSet
 from eyechart.joining import match
@@ -18,9 +18,9 @@ from eyechart.readers import read_image_set
 from eyechart.readouts import Readout, readout, softmax
 from eyechart.recordings import Recording
 from eyechart.run import ORIGINAL, Address, Need, Run
-from eyechart.sources.recorded import RecordedSpec, answer_space, recorded_file, recording_of
+from eyechart.sources.recorded import RecordedSpec, answer_space, recorded_files, recording_of
 
-VERSION = 1
+VERSION = 2
 """Part of every recorded table's key: raise it when the same file is read in another way."""
 
 
@@ -169,7 +169,7 @@ class RecordedAnswers:
             raise NotApplicableError(f"its predictions were recorded elsewhere; {asked} needs a live model")
         space = self._run.zoo.labels(need.image_set)
         through = readout(answer_space(spec, space), space).identity
-        content = file_digest(recorded_file(spec, need.image_set, self._run.zoo.places))
+        content = [known_digest(file) for file in recorded_files(spec, need.image_set, self._run.zoo.places)]
         self._run.fingerprints.setdefault(need.model, self._fingerprint(spec))
         returns = spec.predictions[need.image_set].returns
         return digest(
@@ -181,7 +181,7 @@ class RecordedAnswers:
         found = []
         for image_set in sorted(spec.predictions):
             with contextlib.suppress(BlockedError):
-                found.append(file_digest(recorded_file(spec, image_set, self._run.zoo.places)))
+                found += [known_digest(file) for file in recorded_files(spec, image_set, self._run.zoo.places)]
         return digest("recorded", found)
 
     def _spec(self, need: Need) -> RecordedSpec:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyechart.corruptions import check, corrupted
-from eyechart.errors import SpecError, nearest
+from eyechart.errors import BlockedError, SpecError, nearest
 
 Image: TypeAlias = NDArray[np.uint8]
 """(height, width, 3) uint8 RGB."""
@@ -63,7 +63,10 @@ class View:
         return cls(found["kind"], float(found["amount"] or 0), found["name"] or "")
 
     def of_image(self, image: Image) -> Image:
-        """Apply what this view does to the raw image; most views act on the preprocessing instead."""
+        """Apply what this view does to the raw image; most views act on the preprocessing instead.
+
+        Raises BlockedError for a reflected shift that leaves nothing of the picture to reflect.
+        """
         if self.kind == "shift":
             return _shifted(image, round(self.amount))
         if self.kind == "black_shift":
@@ -145,8 +148,8 @@ def _brightened(image: Image, gain: float) -> Image:
 def _shifted(image: Image, pixels: int, *, black: bool = False) -> Image:
     axis = 1 if image.shape[1] > image.shape[0] else 0
     side = image.shape[axis]
-    if pixels >= side:
-        raise ValueError(f"a shift by {pixels} pixels leaves nothing of an image of {side} pixels")
+    if pixels >= side and not black:
+        raise BlockedError(f"a shift by {pixels} pixels leaves nothing of an image of {side} pixels")
     pad = [(0, 0), (0, 0), (0, 0)]
     pad[axis] = (pixels, 0)
     padded = np.pad(image, pad) if black else np.pad(image, pad, mode="symmetric")

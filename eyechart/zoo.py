@@ -16,12 +16,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from eyechart.errors import BlockedError, SpecError, nearest
-from eyechart.labels import LabelSpace
+from eyechart.labels import READ_OUT, LabelSpace
 from eyechart.levels import GateEntry
 from eyechart.margins import MarginEntry, check_units
 from eyechart.readers import READERS, ComputedSet, DerivedSet, ImageSetSpec, Readers
-from eyechart.schema import Entry, Part, ProtocolEntry, Role, labels_of
+from eyechart.schema import Entry, Labels, MappedLabels, Part, ProtocolEntry, Role, labels_of
 from eyechart.sources import SOURCES, ModelSpec
+from eyechart.sources.recorded import RecordedSpec
 
 __all__ = ["BoundOverride", "ImageSetSpec", "Role", "Zoo", "read_zoo"]
 
@@ -169,7 +170,7 @@ def read_zoos(file: Path) -> list[Zoo]:
 
 
 def _zoo(file: Path, name: str, data: Any, zoos: Mapping[str, Any]) -> Zoo:
-    zoo = Zoo(name=name, file=file.resolve(), **dict(zoos[name]))
+    zoo = Zoo(name=name, file=file.resolve(), **{**dict(zoos[name]), "models": _with_label_spaces(zoos[name])})
     _check(zoo, data["zoos"][name])
     return zoo
 
@@ -188,6 +189,24 @@ def _read(file: Path) -> tuple[Any, Mapping[str, Any]]:
         return data, _File.model_validate(data).zoos
     except ValidationError as error:
         raise SpecError("\n".join(_explain(file, data, dict(e)) for e in error.errors())) from error
+
+
+def _with_label_spaces(entry: _ZooEntry) -> dict[str, ModelSpec]:
+    """Give live models that state no label space that of the image sets, where they all have one; else imagenet-1k.
+
+    Sets that are read out of ImageNet's classes count as those. Sets for probes do not count.
+    """
+    sets = [spec for spec in entry.image_sets.values() if spec.role is not Role.TRANSFER]
+    stated = [spec.label_space for spec in sets if not isinstance(spec, (DerivedSet, ComputedSet))]
+    read_out: tuple[Labels, ...] = READ_OUT
+    told = {"imagenet-1k" if isinstance(each, MappedLabels) or each in read_out else each for each in stated}
+    space = told.pop() if len(told) == 1 else "imagenet-1k"
+    return {
+        name: spec
+        if isinstance(spec, RecordedSpec) or "label_space" in spec.model_fields_set
+        else spec.model_copy(update={"label_space": space})
+        for name, spec in entry.models.items()
+    }
 
 
 def _check(zoo: Zoo, data: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from eyechart.cli import main
 from eyechart.zoo import read_zoo
 from tests.harness import ROOT
-from tests.image_files import folder, put
+from tests.image_files import encoded, folder, put, shard
 
 NAMES = {"names": ["bolt", "nut"]}
 
@@ -43,10 +43,57 @@ def test_missing_incomplete_and_damaged_sets(tmp_path, capsys):
     assert main(arguments) == 1
     told = capsys.readouterr().out
     assert re.search(r"parts +BAD +2 of 4 images, 2 of 2 classes, 1 unreadable", told)
-    assert "3 images, expected 4: +1 are missing" in told
+    assert "3 images, expected 4: 1 missing" in told
     assert "cannot be read: nut/c.png (it is no image that Pillow knows)" in told
     assert re.search(rf"gone +MISSING .*{tmp_path / 'data' / 'gone'}", told)
     assert "0 of 2 image sets are there and whole; not parts, gone" in told
+
+
+def test_what_is_wrong_is_not_called_missing(tmp_path, capsys):
+    """A folder that is there, of other classes or with too many images; a set that lacks classes says which."""
+    folder(tmp_path / "data/parts", ["bolt/a.png", "bolt/b.png"])
+    folder(tmp_path / "data/pets", ["cat/a.png"])
+    assert main(zoo(tmp_path, parts={"path": "parts", "count": 1}, pets={"path": "pets"})) == 1
+    told = capsys.readouterr().out
+    assert "2 images, expected 1: 1 too many" in told
+    assert "1 classes without an image, such as nut" in told
+    assert re.search(r"pets +BAD .*outside label space.*'cat'", told)
+    assert "MISSING" not in told
+
+
+def test_training_images_are_checked_too(tmp_path, capsys):
+    """Probes learn from them; a shard that was cut short there is as bad."""
+    sample = {"png": encoded(1), "cls": b"1"}
+    shard(tmp_path / "data/task/test/0.tar", {"a": sample})
+    cut = shard(tmp_path / "data/task/train/0.tar", {"a": sample, "b": sample})
+    arguments = zoo(tmp_path, task={"reader": "shards", "path": "task/test", "train": "task/train"})
+    assert main(arguments) == 0
+    assert re.search(r"task \(train\) +ok +2 images", capsys.readouterr().out)
+    cut.write_bytes(cut.read_bytes()[:1600])
+    assert main(arguments) == 1
+    told = capsys.readouterr().out
+    assert re.search(r"task +ok +1 images", told)
+    assert re.search(r"task \(train\) +BAD .*0.tar cannot be read", told)
+    assert "0 of 1 image sets are there and whole; not task" in told
+
+
+def test_verifying_reads_every_file_once(tmp_path, capsys, monkeypatch):
+    """All sets are forgotten together, not each again with the next."""
+    import eyechart.files
+
+    looked = []
+    real = eyechart.files.decoding.fault
+    monkeypatch.setattr(eyechart.files.decoding, "fault", lambda content: looked.append(1) or real(content))
+    for name in ("one", "two", "three"):
+        folder(tmp_path / "data" / name, ["bolt/a.png", f"nut/{name}.png"])
+    arguments = zoo(tmp_path, **{name: {"path": name} for name in ("one", "two", "three")})
+    assert main([*arguments, "--verify"]) == 0
+    assert len(looked) == 6
+    assert main(arguments) == 0
+    assert len(looked) == 6
+    assert main([*arguments, "--verify"]) == 0
+    assert len(looked) == 12
+    assert "CHANGED" not in capsys.readouterr().out
 
 
 def test_one_set(tmp_path, capsys):

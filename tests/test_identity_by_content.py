@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 
+from eyechart.errors import BlockedError
 from eyechart.run import Need
 from tests.image_files import encoded, folder, put
 from tests.recordings import judged
@@ -127,6 +128,41 @@ def test_verify_finds_what_left_no_trace(tmp_path, first, capsys):
     found, read = again(tmp_path)
     assert found != key(first)
     assert read == 3
+
+
+@pytest.mark.parametrize("content", [encoded(77), b""], ids=["other", "damaged"])
+def test_an_image_that_changes_during_a_run_blocks_its_claims(tmp_path, monkeypatch, content):
+    """Answers about it would be kept as those about the image before; another set is judged all the same."""
+    from eyechart.predict import Predictor
+
+    folder(tmp_path / "images", FILES)
+    folder(tmp_path / "others", FILES[1:])
+    sets = {**SETS, "others": {**SETS["colors"], "path": "others"}}
+    real = Predictor._predict_set
+
+    def late(self, *given):
+        put(tmp_path / "images" / FILES[1], content)
+        real(self, *given)
+
+    monkeypatch.setattr(Predictor, "_predict_set", late)
+    run = judged(tmp_path, sets, {"one": model()})
+    with pytest.raises(BlockedError, match=rf"'colors': {FILES[1]} is another file than when the set was indexed"):
+        run.predictions(Need("one", "colors"))
+    assert len(run.predictions(Need("one", "others"))) == 2
+
+
+def test_a_view_that_an_image_cannot_have_blocks_its_claims(tmp_path, first):
+    """Shifted by more than it is wide, with nothing to reflect: that view only, and no crash."""
+    import io
+
+    from eyechart.predict import Predictor
+    from eyechart.progress import Progress
+
+    asked = [Need("one", "colors", "shift(100)"), Need("one", "colors", "black_shift(100)")]
+    Predictor(first, Progress(io.StringIO())).prepare(set(asked))
+    with pytest.raises(BlockedError, match="a shift by 100 pixels leaves nothing of an image of 8 pixels"):
+        first.predictions(asked[0])
+    assert len(first.predictions(asked[1])) == 3
 
 
 def test_a_reordered_and_touched_folder_is_the_same(tmp_path, first):

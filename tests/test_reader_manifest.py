@@ -35,6 +35,13 @@ def test_parquet_with_numbers(tmp_path):
     assert images.labels.tolist() == [1]
 
 
+def test_names_that_look_like_numbers_stay_names(tmp_path):
+    """Class 01 is not class 1, though a CSV does not tell text from numbers."""
+    folder(tmp_path, ["0001.png", "0002.png"])
+    put(tmp_path / "list.csv", b"path,label\n0001.png,01\n0002.png,02\n")
+    assert index(tmp_path, of(label_space={"names": ["01", "02"]})).labels.tolist() == [0, 1]
+
+
 def test_missing_images_block(tmp_path):
     """Counted, with one of them."""
     folder(tmp_path, ["a.png"])

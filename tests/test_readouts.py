@@ -12,7 +12,8 @@ from eyechart.errors import BlockedError
 from eyechart.labels import counted_space, label_space, mapped_space, named_space
 from eyechart.readouts import readout, softmax
 from eyechart.run import Need
-from tests.image_files import folder, put
+from eyechart.schema import labels_of
+from tests.image_files import folder, put, zoo_of
 from tests.recordings import judged
 
 IMAGENET = label_space("imagenet-1k")
@@ -134,3 +135,32 @@ def test_a_live_model_is_read_out_for_every_set(tmp_path, clothes):
     assert answers.also == {"Shirt/x.png": (1,)}
     assert answers.predicted.tolist() in ([1], [3])
     assert answers.correct.tolist() == [answers.predicted[0] == 1]
+
+
+PARTS = {"role": "validation", "reader": "folder", "path": "parts", "label_space": {"names": ["bolt", "nut"]}}
+ADVERSARIAL = {"role": "shifted", "reader": "folder", "path": "a", "label_space": "imagenet-a-200"}
+CUES = {"role": "cue-conflict", "label_space": "cue-conflict-16"}
+MAPPED = {"role": "shifted", "reader": "folder", "path": "p", "label_space": {"mapping": "p.json"}}
+PROBED = {"role": "transfer", "reader": "shards", "path": "t", "label_space": {"classes": 10}}
+LIVE = {"source": "python", "factory": "a:b", "version": "1"}
+
+
+@pytest.mark.parametrize(
+    ("sets", "name"),
+    [
+        ({"parts": PARTS}, named_space(["bolt", "nut"]).name),
+        ({"parts": PARTS, "more": {**PARTS, "role": "shifted"}, "probed": PROBED}, named_space(["bolt", "nut"]).name),
+        ({"a": ADVERSARIAL, "cues": CUES, "mapped": MAPPED}, "imagenet-1k"),
+        ({"parts": PARTS, "a": ADVERSARIAL}, "imagenet-1k"),
+        ({"rendered": {"role": "validation", "reader": "rendered"}}, "miniature"),
+    ],
+    ids=["own", "own twice", "read out of imagenet", "several", "rendered"],
+)
+def test_a_model_that_states_no_label_space_has_that_of_the_images(tmp_path, sets, name):
+    """Where they all have one; where they have several it is ImageNet's, and what it states itself always counts."""
+    recorded = {"source": "recorded", "predictions": {"parts": "x.csv"}}
+    models = {"silent": LIVE, "told": {**LIVE, "label_space": {"classes": 7}}, "recorded": recorded}
+    found = zoo_of(tmp_path, sets, models).models
+    assert labels_of(found["silent"].label_space).name == name
+    assert labels_of(found["told"].label_space).name == "classes-7"
+    assert found["recorded"].label_space is None

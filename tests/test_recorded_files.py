@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from eyechart.errors import BlockedError, NotApplicableError, SpecError
+from eyechart.errors import BlockedError
 from eyechart.labels import counted_space, label_space, named_space
 from eyechart.recordings import NO_ANSWER, read_recording
-from eyechart.run import Need
-from tests.image_files import put, zoo_of
-from tests.recordings import judged, recorded
+from tests.harness import ROOT
+from tests.image_files import put
 
 THREE = named_space(["cat", "dog", "fox"])
 SURE = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
@@ -104,12 +105,14 @@ BAD = {
     "unknown number": ("key,predicted\na,1\nb,3\n", r"1 of 2 rows name classes outside.*3 in row 1"),
     "negative number": ("key,predicted\na,-1\n", r"-1 in row 0"),
     "fraction": ("key,predicted\na,1\nb,0.5\n", r"expected a class in row 1, found 0.5"),
-    "missing class": ("key,predicted_class\na,1\nb,\n", r"expected a class in row 1, found nan"),
+    "missing class": ("key,predicted_class\na,1\nb,\n", r"expected a class in row 1, found nothing"),
     "key twice": ("key,predicted\na,cat\na,dog\n", r"1 keys are there more than once, such as 'a'"),
     "beyond one": ("key,predicted,confidence\na,cat,1.5\n", r"no probabilities in \[0, 1\], such as 1.5 in row 0"),
     "below zero": ("key,predicted,confidence\na,cat,0.5\nb,cat,-0.1\n", r"such as -0.1 in row 1"),
     "NaN": ("key,predicted,confidence\na,cat,NaN\n", r"such as nan in row 0"),
     "no predictions": ("key,answer\na,cat\n", r"tells no predictions: it has 'key', 'answer'"),
+    "rank twice": ("key,top1,top2\na,cat,dog\nb,fox,fox\n", r"row 1 ranks a class twice: \[2, 2\]"),
+    "two answers": ("key,predicted,top1\na,cat,dog\n", r"row 0 answers 0, but ranks 1 first"),
     "no rows": ("key,predicted\n", r"r.csv (is empty|:)"),
     "no table": ("", r"cannot be read"),
 }
@@ -134,7 +137,91 @@ def test_bad_matrices(tmp_path):
     with pytest.raises(BlockedError, match="2 predictions, but 1 labels"):
         npz(tmp_path, predictions=SURE, labels=np.array([0]))
     with pytest.raises(BlockedError, match=r"expected numbers \(images, classes\)"):
+        npz(tmp_path, probabilities=SURE[None])
+    with pytest.raises(BlockedError, match=r"expected a class in row 0, found 0\.7"):
         npz(tmp_path, predictions=SURE[0])
+    with pytest.raises(BlockedError, match="row 1 holds an infinite value"):
+        npz(tmp_path, logits=np.array([[0.5, 0.3, -np.inf], [0.5, np.inf, 0.2]]))
+    with pytest.raises(BlockedError, match=r"expected one class an image, found float64 \(2, 3\)"):
+        npz(tmp_path, predictions=SURE, labels=SURE)
+
+
+def damaged(content: bytes) -> bytes:
+    """One bit of the first array is another one."""
+    place = content.index(b"NUMPY") + 200
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [damaged, lambda content: content[: len(content) // 2], lambda _: b"hello"],
+    ids=["bit", "cut", "other"],
+)
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_damaged_files_block_their_model(tmp_path, suffix, change):
+    """Cut short, with another bit, or something else: never a crash of the run."""
+    path = tmp_path / f"r{suffix}"
+    if suffix == ".npz":
+        np.savez(path, predictions=np.repeat(SURE, 50, axis=0), labels=np.arange(100) % 3)
+    else:
+        pq.write_table(pa.table({"key": list(map(str, range(100))), "predicted": [1] * 100}), path)
+        change = change if change is not damaged else lambda content: content[:-8] + b"XXXX" + content[-4:]
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(BlockedError, match=f"recording {path} cannot be read"):
+        read_recording(path, THREE)
+
+
+def test_names_that_look_like_numbers_stay_names(tmp_path):
+    """Image 0001 is not image 1, and class 01 is not class 1, in a CSV as in Parquet."""
+    own = named_space(["01", "02"])
+    text = csv(tmp_path, "x,predicted,label,key\n1,02,01,0001\n2,02,02,0002\n", own)
+    table = parquet(tmp_path, {"key": ["0001", "0002"], "label": ["01", "02"], "predicted": ["02", "02"]}, own)
+    for found in (text, table):
+        assert found.keys == ("0001", "0002")
+        assert (found.labels.tolist(), found.predicted.tolist()) == ([0, 1], [1, 1])
+
+
+def test_numbers_as_other_programs_write_them(tmp_path):
+    """3.0 for 3, numbers for names of images, a byte order mark, columns in any order."""
+    found = csv(tmp_path, "\ufeffconfidence,key,other,predicted\n0.5,7,x,2.0\n1,8,y,0.0\n")
+    assert (found.keys, found.predicted.tolist(), found.confidence.tolist()) == (("7", "8"), [2, 0], [0.5, 1.0])
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.large_list(pa.float64()), pa.list_(pa.float16(), 3)])
+def test_every_kind_of_list_in_parquet(tmp_path, kind):
+    """Libraries write lists in several ways; rows of different lengths are no matrix."""
+    rows = SURE.astype(np.float16).tolist()
+    columns = {"key": pa.array(["a", "b"], pa.large_string()), "probabilities": pa.array(rows, kind)}
+    assert np.array_equal(parquet(tmp_path, columns).probabilities, rows)
+    with pytest.raises(BlockedError, match="expected as many values in every row, found"):
+        parquet(tmp_path, {"key": ["a", "b"], "logits": [[0.5, 1.0], [0.5]]})
+
+
+def test_the_documented_examples_are_read(tmp_path, monkeypatch):
+    """Both ways of docs/recorded.md, as they stand there."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "recorded.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(code.strip().splitlines()) <= 12
+    exec(code, {})  # noqa: S102  # the point of this test
+    for name in ("phone.parquet", "phone.npz"):
+        found = read_recording(tmp_path / name, THREE)
+        assert (found.keys, found.labels.tolist()) == (("a.png", "b.png"), [0, 1])
+        assert found.probabilities.shape == (2, 3)
+
+
+def test_pandas_categories(tmp_path):
+    """A column of categories is one of names."""
+    kind = pa.dictionary(pa.int8(), pa.string())
+    found = parquet(tmp_path, {"key": ["a", "b"], "predicted": pa.array(["fox", "cat"]).cast(kind)})
+    assert found.predicted.tolist() == [2, 0]
+
+
+def test_npz_of_classes(tmp_path):
+    """Some call the answered classes `predictions`, some give names as bytes or labels as a column."""
+    found = npz(tmp_path, predictions=np.array([0, 2]), labels=np.array([[0], [1]]), keys=np.array([b"a", b"b"]))
+    assert (found.keys, found.predicted.tolist(), found.labels.tolist()) == (("a", "b"), [0, 2], [0, 1])
+    assert found.probabilities is None
 
 
 def test_a_pickle_is_not_opened(tmp_path):
@@ -147,119 +234,3 @@ def test_a_pickle_is_not_opened(tmp_path):
 def test_half_precision_sums_are_close_enough(tmp_path):
     """Published softmaxes are not always float64."""
     assert npz(tmp_path, predictions=SURE.astype(np.float16)).predicted.tolist() == [0, 1]
-
-
-SET = {"pets": {"role": "validation", "label_space": {"names": ["cat", "dog", "fox"]}}}
-
-
-def pets(tmp_path, *rows: str, name: str = "a.csv"):
-    """Write a recording of answers about pets; its entry in `models.yaml`."""
-    put(tmp_path / name, ("key,label,predicted\n" + "\n".join(rows) + "\n").encode())
-    return recorded(pets=name)
-
-
-def test_labels_come_with_the_recording(tmp_path):
-    """A zoo of recorded models needs no pixels; answers are joined by name, in any order."""
-    models = {
-        "a": pets(tmp_path, "x,cat,cat", "y,dog,cat"),
-        "b": pets(tmp_path, "y,dog,dog", "x,cat,cat", name="b.csv"),
-    }
-    run = judged(tmp_path, SET, models)
-    assert run.predictions(Need("a", "pets")).correct.tolist() == [True, False]
-    assert run.predictions(Need("b", "pets")).correct.tolist() == [True, True]
-
-
-def test_recordings_that_disagree_block_the_set(tmp_path):
-    """About an image's label."""
-    models = {"a": pets(tmp_path, "x,cat,cat"), "b": pets(tmp_path, "x,dog,dog", name="b.csv")}
-    with pytest.raises(BlockedError, match="recordings of 'a' and 'b' give 'x' the labels 0 and 1"):
-        judged(tmp_path, SET, models).predictions(Need("a", "pets"))
-
-
-def test_a_bad_recording_blocks_its_own_model_only(tmp_path):
-    """The other one is judged."""
-    models = {"a": pets(tmp_path, "x,cat,wolf"), "b": pets(tmp_path, "x,dog,dog", name="b.csv")}
-    run = judged(tmp_path, SET, models)
-    assert run.predictions(Need("b", "pets")).correct.tolist() == [True]
-    with pytest.raises(BlockedError, match="'wolf'"):
-        run.predictions(Need("a", "pets"))
-
-
-def test_a_partial_join_is_blocked_with_both_sides(tmp_path):
-    """Unless the share that may be missing is stated; then every verdict tells."""
-    rows = [f"k{n},cat,cat" for n in range(9)]
-    models = {"whole": pets(tmp_path, *rows, "k9,dog,dog"), "part": pets(tmp_path, *rows, name="b.csv")}
-    with pytest.raises(BlockedError, match=r"1 of 10 images have no recorded answer \(such as 'k9'\), and 0 of 9"):
-        judged(tmp_path, SET, models).predictions(Need("part", "pets"))
-    models["part"]["allow_missing"] = 0.1
-    run = judged(tmp_path, SET, models)
-    assert len(run.predictions(Need("part", "pets"))) == 9
-    assert "1 of 10 images have no recorded answer" in run.notes(Need("part", "pets"))
-    assert run.notes(Need("whole", "pets")) == ""
-
-
-def test_a_lost_recording_says_where_it_was_looked_for(tmp_path):
-    """Blocked, not skipped."""
-    models = {"a": pets(tmp_path, "x,cat,cat"), "lost": recorded(pets="nowhere.csv")}
-    with pytest.raises(BlockedError, match=rf"'nowhere.csv' not found: looked for {tmp_path / 'nowhere.csv'}"):
-        judged(tmp_path, SET, models).predictions(Need("lost", "pets"))
-
-
-def test_a_set_that_is_not_recorded_is_not_applicable(tmp_path):
-    """The source cannot answer such a question, and it says for which sets it can."""
-    sets = {**SET, "more": {"role": "shifted", "label_space": {"names": ["cat", "dog", "fox"]}}}
-    models = {"a": pets(tmp_path, "x,cat,cat"), "b": recorded(more="b.csv")}
-    pets(tmp_path, "z,dog,dog", name="b.csv")
-    with pytest.raises(NotApplicableError, match="'more' are recorded, only for pets"):
-        judged(tmp_path, sets, models).predictions(Need("a", "more"))
-
-
-def test_views_and_contracts_need_a_live_model(tmp_path):
-    """Not applicable, and why."""
-    import io
-
-    from eyechart.predict import Predictor
-    from eyechart.progress import Progress
-
-    run = judged(tmp_path, SET, {"a": pets(tmp_path, "x,cat,cat")})
-    asked = {Need("a", "pets", "scale(1.5)"), Need("a", "pets", contract="finite")}
-    Predictor(run, Progress(io.StringIO())).prepare(asked)
-    with pytest.raises(NotApplicableError, match=r"view scale\(1.5\) needs a live model"):
-        run.predictions(Need("a", "pets", "scale(1.5)"))
-    with pytest.raises(NotApplicableError, match="contract 'finite' needs a live model"):
-        run.finding(Need("a", "pets", contract="finite"))
-
-
-def test_other_labels_than_the_image_sets_are_blocked(tmp_path):
-    """A recording made with another order of classes would be judged wrong throughout."""
-    from tests.image_files import folder
-
-    folder(tmp_path / "images", ["cat/x.png", "dog/y.png"])
-    sets = {"pets": {**SET["pets"], "reader": "folder", "path": "images"}}
-    models = {
-        "a": pets(tmp_path, "x.png,dog,dog", "y.png,cat,cat"),
-        "b": pets(tmp_path, "x,cat,fox", "y,dog,dog", name="b.csv"),
-    }
-    run = judged(tmp_path, sets, models)
-    assert run.predictions(Need("b", "pets")).correct.tolist() == [False, True]
-    with pytest.raises(BlockedError, match=r"2 of 2 images another label, the first 'cat/x.png' \(1 and 0\)"):
-        run.predictions(Need("a", "pets"))
-
-
-def test_a_changed_recording_is_read_again_and_a_renamed_one_is_not(tmp_path):
-    """Predictions are kept by content."""
-    models = {"a": pets(tmp_path, "x,cat,dog")}
-    first = judged(tmp_path, SET, models).addresses[Need("a", "pets")].key
-    renamed = judged(tmp_path, SET, {"b": models["a"]}).addresses[Need("b", "pets")].key
-    assert renamed == first
-    pets(tmp_path, "x,cat,cat")
-    run = judged(tmp_path, SET, models)
-    assert run.addresses[Need("a", "pets")].key != first
-    assert run.predictions(Need("a", "pets")).correct.tolist() == [True]
-
-
-def test_a_part_of_an_unknown_set_is_an_error(tmp_path):
-    """With the nearest one."""
-    sets = {**SET, "real": {"role": "relabeled", "of": "pest", "annotations": "real"}}
-    with pytest.raises(SpecError, match="did you mean 'pets'"):
-        zoo_of(tmp_path, sets, {"a": recorded(pets="a.csv")})

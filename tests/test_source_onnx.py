@@ -137,3 +137,32 @@ def test_labels_only_models_have_no_confidence(tmp_path):
 def namer():
     """Factory of a model that always names class 0."""
     return lambda batch: np.zeros(len(batch), dtype=np.int64)
+
+
+def test_tensors_in_a_file_of_their_own_are_weights_too(tmp_path):
+    """Large graphs keep them beside: another such file is another model, though the graph is the same to the byte."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    def save(scale):
+        own = numpy_helper.from_array(np.full((64, 3), scale, dtype=np.float32), "scale")
+        steps = [helper.make_node("ReduceMean", ["picture"], ["means"], axes=[2, 3], keepdims=0),
+                 helper.make_node("Gather", ["scale", "first"], ["row"], axis=0),
+                 helper.make_node("Mul", ["means", "row"], ["answer"])]  # fmt: skip
+        first = numpy_helper.from_array(np.array(0), "first")
+        made = helper.make_graph(
+            steps, "scaled", [helper.make_tensor_value_info("picture", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
+            [helper.make_tensor_value_info("answer", TensorProto.FLOAT, ["n", 3])], [own, first],
+        )  # fmt: skip
+        model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        (tmp_path / "net.bin").unlink(missing_ok=True)
+        onnx.save_model(model, tmp_path / "net.onnx", save_as_external_data=True, location="net.bin", size_threshold=0)
+        found = load(tmp_path / "net.onnx")
+        return (tmp_path / "net.onnx").read_bytes(), found.resolved.identity, found.answer(BATCH)
+
+    (one_graph, one, answers), (other_graph, other, scaled) = save(1.0), save(2.0)
+    assert one_graph == other_graph
+    assert one != other
+    assert np.allclose(2 * answers, scaled, atol=1e-5)
+    (tmp_path / "net.bin").unlink()
+    with pytest.raises(BlockedError, match=r"'net\.bin' not found"):
+        source.weights(source.OnnxSpec(source="onnx", weights="net.onnx"), tmp_path)

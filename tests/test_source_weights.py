@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 
 import numpy as np
@@ -63,6 +64,18 @@ def test_wrappers_and_prefixes_are_recognized_and_reported(tmp_path, state):
     assert len(identities) == len(forms)
 
 
+def test_a_training_checkpoint_with_its_arguments_is_read(tmp_path, state):
+    """Training scripts of timm and DeiT keep their parsed arguments, and numbers of numpy: data, no code."""
+    content = {
+        "state_dict": state,
+        "args": argparse.Namespace(lr=0.1),
+        "metric": np.float64(71.2),
+        "epoch": np.int64(3),
+    }
+    torch.save(content, tmp_path / "x.pth.tar")
+    assert load(tmp_path, "x.pth.tar").note == "taken from 'state_dict'"
+
+
 def test_a_file_without_a_state_dict_is_blocked(tmp_path):
     """With what it holds."""
     torch.save({"optimizer": {"lr": 0.1}, "epoch": 3}, tmp_path / "x.pth")
@@ -113,11 +126,64 @@ def test_a_hub_that_cannot_be_reached(tmp_path, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     named = "hf-hub:nobody/nothing"
-    message = r"'hf-hub:nobody/nothing'.*would be in .*weights: PATH.safetensors"
+    message = r"'hf-hub:nobody/nothing'.*would be in .*models--nobody--nothing.*local-dir:.*weights: PATH.safetensors"
     with pytest.raises(BlockedError, match=message):
         source.load(source.TimmSpec(source="timm", architecture=named), around(tmp_path))
     with pytest.raises(BlockedError, match=message):
         clip_source.load(clip_source.OpenClipSpec(source="open_clip", architecture=named), around(tmp_path))
+
+
+def local_copy(folder, state):
+    """A repository of the hub as it lies on a disk."""
+    folder.mkdir(exist_ok=True)
+    pretrained = {"num_classes": 3, "input_size": [3, 32, 32], "mean": [0.5] * 3, "std": [0.5] * 3,
+                  "first_conv": "conv1.0", "classifier": "fc"}  # fmt: skip
+    config = {"architecture": "resnet10t", "num_classes": 3, "model_args": {"stem_width": 8}}
+    (folder / "config.json").write_text(json.dumps({**config, "pretrained_cfg": pretrained}))
+    torch.save(state, folder / "pytorch_model.bin")
+
+
+def test_a_local_copy_of_a_repository_is_known_by_content(tmp_path, state):
+    """`local-dir:` starts at the file's folder; other weights under the same name are another model, a copy is not."""
+    local_copy(tmp_path / "net", state)
+    local_copy(tmp_path / "copy", state)
+
+    def identity(name):
+        spec = source.TimmSpec(source="timm", architecture=f"local-dir:{name}")
+        return source.weights(spec, tmp_path), source.load(spec, around(tmp_path)).resolved.identity
+
+    first = identity("net")
+    assert identity("copy")[1] == first[1]
+    local_copy(tmp_path / "net", {key: value + 1 if "fc" in key else value for key, value in state.items()})
+    changed = identity("net")
+    assert changed[0] != first[0]
+    assert changed[1] != first[1]
+    spec = source.TimmSpec(source="timm", architecture="local-dir:net")
+    with pytest.raises(SpecError, match="'local-dir:net' answer with 3 classes, the label space has 4"):
+        source.load(spec, around(tmp_path, "abcd"))
+    with pytest.raises(BlockedError, match=rf"looked for config.json and weights in {tmp_path / 'no'}, it holds no"):
+        source.weights(source.TimmSpec(source="timm", architecture="local-dir:no"), tmp_path)
+
+
+def test_a_repository_that_changed_on_the_hub_is_loaded_again(tmp_path, monkeypatch):
+    """The commit that the hub's client noted tells, without loading anything."""
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    spec = source.TimmSpec(source="timm", architecture="hf-hub:some/net")
+    found = {source.weights(spec, tmp_path)}
+    note = tmp_path / "models--some--net/refs/main"
+    note.parent.mkdir(parents=True)
+    for commit in ("abc", "def"):
+        note.write_text(commit)
+        found.add(source.weights(spec, tmp_path))
+    assert len(found) == 3
+
+
+def test_a_file_is_no_pretrained_tag():
+    """It goes under `weights`, where it is known by content."""
+    with pytest.raises(ValueError, match=r"'old.pt' belongs under 'weights'"):
+        clip_source.OpenClipSpec(source="open_clip", architecture="ViT-B-16", pretrained="old.pt")
 
 
 def zoo(folder):

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from eyechart import clip
-from eyechart.errors import BlockedError
+from eyechart.errors import BlockedError, SpecError
+from eyechart.labels import counted_space, label_space, named_space
 from eyechart.schema import PreprocessingEntry
 from eyechart.sources import open_clip as source
 from eyechart.views import ORIGINAL, relative_resolution
@@ -134,3 +135,40 @@ def test_preprocessing_that_is_no_center_crop_is_blocked_unless_stated():
     with pytest.raises(BlockedError, match="not a square center crop"):
         source._preprocessing(module, PreprocessingEntry())
     assert source._preprocessing(module, PreprocessingEntry(resize=32, crop=32)).geometry.size == 32
+
+
+def test_classes_are_called_by_words():
+    """Folders of ImageNet and its parts are wnids, prompts are not; a space of numbers cannot be prompted with."""
+    import open_clip
+
+    named = source._class_names(label_space("imagenet-1k"))
+    assert named == list(open_clip.IMAGENET_CLASSNAMES)
+    part = source._class_names(label_space("imagenet-a-200"))
+    assert (len(part), part[0]) == (200, "stingray")
+    assert source._class_names(named_space(["bolt", "nut"])) == ["bolt", "nut"]
+    with pytest.raises(SpecError, match="has numbers only, and prompts need words"):
+        source._class_names(counted_space(10))
+
+
+def test_a_local_copy_of_a_repository_is_loaded(tmp_path):
+    """`local-dir:`, as open_clip saves to the hub; its content is its identity."""
+    import json
+
+    from safetensors.torch import save_file
+
+    whole = {**NATIVE, "text_cfg": {**NATIVE["text_cfg"], "vocab_size": 49408}}
+
+    def identity(scale):
+        module = clip.build(whole)
+        with torch.no_grad():
+            module.logit_scale.fill_(scale)
+        (tmp_path / "net").mkdir(exist_ok=True)
+        (tmp_path / "net/open_clip_config.json").write_text(json.dumps({"model_cfg": whole, "preprocess_cfg": {}}))
+        save_file(module.state_dict(), tmp_path / "net/open_clip_model.safetensors")
+        spec = source.OpenClipSpec(source="open_clip", architecture="local-dir:net", prompts=("a {}",))
+        return source.weights(spec, tmp_path), source.load(spec, surroundings(tmp_path)).resolved.identity
+
+    torch = pytest.importorskip("torch")
+    first, second = identity(1.0), identity(2.0)
+    assert first[0] != second[0]
+    assert first[1] != second[1]

@@ -8,7 +8,17 @@ from hypothesis.extra.numpy import arrays
 
 from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
 from eyechart.errors import BlockedError, SpecError
-from eyechart.views import ORIGINAL, View, brightness, relative_resolution, relative_shift, resolution, scale, shift
+from eyechart.views import (
+    ORIGINAL,
+    View,
+    black_shift,
+    brightness,
+    relative_resolution,
+    relative_shift,
+    resolution,
+    scale,
+    shift,
+)
 
 pictures = arrays(np.uint8, st.tuples(st.integers(1, 24), st.integers(1, 24), st.just(3)))
 kinds = st.sampled_from(["shift", "relative_shift", "scale", "resolution", "relative_resolution", "brightness"])
@@ -36,8 +46,10 @@ def test_a_shift_moves_along_the_longer_side():
 
 
 def test_a_shift_of_everything_is_refused():
-    """A shift that leaves nothing of the picture is a mistake of whoever declares it."""
-    with pytest.raises(ValueError, match="leaves nothing of an image of 4 pixels"):
+    """It is blocked where there is nothing to reflect; in black it is black, as the paper's small pictures are."""
+    assert not black_shift(4).of_image(column(1, 2, 3, 4)).any()
+    assert black_shift(9).of_image(column(1, 2, 3, 4)).shape == (4, 1, 3)
+    with pytest.raises(BlockedError, match="leaves nothing of an image of 4 pixels"):
         shift(4).of_image(column(1, 2, 3, 4))
 
 

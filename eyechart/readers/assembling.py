@@ -11,7 +11,7 @@ import numpy as np
 
 from eyechart import decoding
 from eyechart.cue_conflict import cues
-from eyechart.digest import digest
+from eyechart.digest import bytes_digest, digest
 from eyechart.errors import BlockedError
 from eyechart.images import ImageSet
 from eyechart.labels import LabelSpace
@@ -132,7 +132,13 @@ def _complete(name: str, spec: PixelsEntry, found: int) -> None:
 
 def _decoded(name: str, listed: Listed, row: int, orientation: decoding.Orientation) -> Image:
     try:
-        return decoding.decode(listed.content(row), orientation)
+        content = listed.content(row)
+        if bytes_digest(content) != listed.digests[row]:
+            raise BlockedError(
+                f"image set {name!r}: {listed.keys[row]} is another file than when the set was indexed. Run again; "
+                "if that does not help, `eyechart check-data --verify` looks at every file"
+            )
+        return decoding.decode(content, orientation)
     except (decoding.DecodeError, OSError) as error:
         raise BlockedError(f"image set {name!r}: {listed.keys[row]} cannot be read any more: {error}") from error
 

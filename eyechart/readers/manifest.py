@@ -35,7 +35,7 @@ def read(name: str, spec: ManifestSet, zoo: Zoo, store: Store) -> ImageSet:
     """Index the images of a manifest. Raises BlockedError where it, a column of it or an image is missing."""
     manifest = existing(name, zoo.image_path(spec.path))
     try:
-        table = read_table(manifest)
+        table = read_table(manifest, (spec.path_column, spec.label_column))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise BlockedError(f"image set {name!r}: {manifest} cannot be read: {error}") from error
     for column in (spec.path_column, spec.label_column):

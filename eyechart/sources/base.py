@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyechart.checkpoint import Batch, Features, Logits, Preprocessing
-from eyechart.digest import file_digest
+from eyechart.digest import known_digest
 from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.labels import LabelSpace
 
@@ -58,7 +58,7 @@ def weights_digest(root: Path, relative: str) -> str:
     """Digest a weights file's bytes. Raises BlockedError where it is missing or unreadable."""
     path = weights_file(root, relative)
     try:
-        return file_digest(path)
+        return known_digest(path)
     except OSError as error:
         raise BlockedError(f"weights {path}: cannot be read ({error.strerror})") from error
 
@@ -78,7 +78,8 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
         if path.suffix == ".safetensors":
             state = load_file(path)
         else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals(_harmless()):
+                state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise BlockedError(
             f"weights {path}: refused, this pickle would run code when loaded. Save the state dict alone "
@@ -93,6 +94,15 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
             f"weights {path}: expected a state dict (names to tensors), found {type(state).__name__}{inside}"
         )
     return found, note
+
+
+def _harmless() -> list[Any]:
+    """What training scripts keep beside weights and holds data only: their arguments, and numbers of numpy."""
+    import argparse
+    from _codecs import encode
+
+    scalar = np.float64(0).__reduce__()[0]
+    return [argparse.Namespace, np.dtype, scalar, encode, *(type(np.dtype(kind)) for kind in ("f4", "f8", "i8"))]
 
 
 WRAPPERS = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "state_dict", "model", "model_state_dict")
@@ -120,17 +130,6 @@ def unwrapped(state: Any) -> tuple[dict[str, torch.Tensor] | None, str]:
         taken.append(f"prefix {prefix!r} removed")
         names = [name.removeprefix(prefix) for name in names]
     return dict(zip(names, state.values(), strict=True)), ", ".join(taken)
-
-
-def unreachable(what: str, error: Exception) -> BlockedError:
-    """Say what was asked of a hub, where a local copy would have been found, and how to do without."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    first = (str(error).splitlines() or [""])[0]
-    return BlockedError(
-        f"could not fetch {what} ({type(error).__name__}: {first}). A copy fetched before would be in {HF_HUB_CACHE}; "
-        "HF_HOME names another place. Offline, give a local file in models.yaml: weights: PATH.safetensors"
-    )
 
 
 def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:

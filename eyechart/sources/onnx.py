@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyechart.checkpoint import Batch, Checkpoint, Geometry, Logits, Preprocessing, Resolved
+from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError
 from eyechart.schema import ModelEntry
 from eyechart.sources.base import Surroundings, weights_digest, weights_file
@@ -56,9 +59,25 @@ class Input:
     batch: int | None
 
 
+_LOCATION = re.compile(rb"\n\x08location\x12([\x01-\x7f])", re.DOTALL)
+"""How a graph names a file that holds tensors of its own (an entry of `external_data`): the key, a length, the name."""
+
+
 def weights(spec: OnnxSpec, root: Path) -> str:
-    """Identify the weights: a digest of the file's bytes."""
-    return weights_digest(root, spec.weights)
+    """Identify the weights: a digest of the file's bytes, and of the files beside it that hold its tensors."""
+    own = weights_digest(root, spec.weights)
+    path = weights_file(root, spec.weights)
+    beside = {name: weights_digest(path.parent, name) for name in _external(path, own)}
+    return digest(own, beside) if beside else own
+
+
+@functools.lru_cache(maxsize=64)
+def _external(path: Path, content_digest: str) -> list[str]:
+    """Names of the files with a graph's tensors. Large networks have them, and torch writes them by default."""
+    del content_digest  # a changed file is read again
+    content = path.read_bytes()
+    found = {content[at.end() : at.end() + at[1][0]] for at in _LOCATION.finditer(content)}
+    return sorted(name.decode("utf-8", "replace") for name in found)
 
 
 def load(spec: OnnxSpec, around: Surroundings) -> Checkpoint:

@@ -14,15 +14,15 @@ from eyechart import clip
 from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError, nearest
-from eyechart.labels import LabelSpace
+from eyechart.labels import LabelSpace, label_space
 from eyechart.schema import ModelEntry, PreprocessingEntry
+from eyechart.sources import hub
 from eyechart.sources import timm as timm_source
 from eyechart.sources.base import (
     Surroundings,
     TorchAnswers,
     fill,
     read_weights,
-    unreachable,
     weights_digest,
     weights_file,
 )
@@ -50,9 +50,11 @@ class OpenClipSpec(ModelEntry):
 
     @model_validator(mode="after")
     def _weights_are_named(self) -> OpenClipSpec:
-        from_hub = isinstance(self.architecture, str) and self.architecture.startswith("hf-hub:")
+        from_hub = isinstance(self.architecture, str) and self.architecture.startswith((hub.REMOTE, hub.LOCAL))
         if (self.pretrained is None) == (self.weights is None) and not (from_hub and self.weights is None):
             raise ValueError("give exactly one of 'pretrained' and 'weights'")
+        if self.pretrained is not None and Path(self.pretrained).suffix in (".pt", ".pth", ".bin", ".safetensors"):
+            raise ValueError(f"'pretrained' names a tag; the file {self.pretrained!r} belongs under 'weights'")
         if isinstance(self.architecture, dict) and self.weights is None:
             raise ValueError("an architecture given as a configuration needs 'weights'")
         return self
@@ -63,7 +65,10 @@ def weights(spec: OpenClipSpec, root: Path) -> str:
 
     Merges and the miniature's prompts, which decide the text classifier, count as weights.
     """
-    own = weights_digest(root, spec.weights) if spec.weights else f"open_clip:{spec.architecture}:{spec.pretrained}"
+    if spec.weights:
+        own = weights_digest(root, spec.weights)
+    else:
+        own = f"open_clip:{spec.architecture}:{spec.pretrained}:{hub.content_of(str(spec.architecture), root)}"
     merges = weights_digest(root, spec.merges) if spec.merges else ""
     # open_clip's prompts change with its version only, and reading them would import torch
     prompts = "openai" if spec.prompts == "openai" else _templates(spec.prompts)
@@ -75,7 +80,7 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
 
     Raises SpecError for an unknown model or prompt set, BlockedError where weights cannot be had or do not fit.
     """
-    module = _build(spec)
+    module = _build(spec, around.root)
     note = ""
     if spec.weights:
         path = weights_file(around.root, spec.weights)
@@ -86,6 +91,8 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
     templates, names = _templates(spec.prompts), _class_names(around.labels)
     classifier = digest(templates, names, spec.logit_scale)
     identity = weights(spec, around.root)
+    if not spec.weights:
+        identity = digest(identity, hub.state_digest(module))
     text = around.cached(
         f"text-{digest(identity, str(spec.architecture), classifier)}",
         lambda: _text_classifier(module, _tokenizer(spec, around), names, templates),
@@ -103,11 +110,12 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
     scale = float(module.logit_scale.detach().exp()) if spec.logit_scale == "model" else float(spec.logit_scale)
     zero_shot = _zero_shot(module, text, scale)
     own = _own_side(module)
-    answers = TorchAnswers(zero_shot, preprocessing, around, own, _resized(spec), embedded=_embedded)
+    resized = _resized(spec, around.root)
+    answers = TorchAnswers(zero_shot, preprocessing, around, own, resized, embedded=_embedded)
     return Checkpoint(resolved, answers, note, answers.features)
 
 
-def _build(spec: OpenClipSpec) -> Any:
+def _build(spec: OpenClipSpec, root: Path) -> Any:
     import open_clip
 
     if isinstance(spec.architecture, dict):
@@ -119,11 +127,13 @@ def _build(spec: OpenClipSpec) -> Any:
         allowed = nearest(spec.architecture, open_clip.list_models())[:300]
         raise SpecError(f"open_clip has no architecture {spec.architecture!r}: {allowed}")
     try:
-        return open_clip.create_model(spec.architecture, pretrained=spec.pretrained, load_weights=spec.weights is None)
+        named = hub.located(spec.architecture, root)
+        return open_clip.create_model(named, pretrained=spec.pretrained, load_weights=spec.weights is None)
     except Exception as error:  # the hub's client raises many kinds when it cannot be reached
-        raise unreachable(
-            f"the weights of {spec.architecture!r}/{spec.pretrained!r} through open_clip", error
-        ) from error
+        if spec.architecture.startswith(hub.LOCAL):
+            raise BlockedError(f"open_clip cannot load {spec.architecture!r}: {error}") from error
+        what = f"the weights of {spec.architecture!r}/{spec.pretrained!r} through open_clip"
+        raise hub.unreachable(what, spec.architecture, error) from error
 
 
 def _preprocessing(module: Any, stated: PreprocessingEntry) -> Preprocessing:
@@ -159,19 +169,24 @@ def _templates(prompts: str | Sequence[str]) -> list[str]:
 
 
 def _class_names(labels: LabelSpace) -> list[str]:
-    if labels.name != "imagenet-1k":
+    """What prompts call the classes. Raises SpecError where they have no names but numbers."""
+    if all(name.isdecimal() for name in labels.names):
+        raise SpecError(f"label space {labels.name!r} has numbers only, and prompts need words: give {{names: [...]}}")
+    wnids = label_space("imagenet-1k").names
+    if not set(labels.names) <= set(wnids):
         return list(labels.names)
     import open_clip
 
     # wnids name ImageNet's folders, these name its classes to a reader of prompts; both in the same order
-    return list(open_clip.IMAGENET_CLASSNAMES)
+    called = dict(zip(wnids, open_clip.IMAGENET_CLASSNAMES, strict=True))
+    return [called[name] for name in labels.names]
 
 
 def _tokenizer(spec: OpenClipSpec, around: Surroundings) -> Any:
     import open_clip
 
     if isinstance(spec.architecture, str):
-        return open_clip.get_tokenizer(spec.architecture)
+        return open_clip.get_tokenizer(hub.located(spec.architecture, around.root))
     context = spec.architecture["text_cfg"]["context_length"]
     if spec.merges is None:
         return open_clip.tokenizer.SimpleTokenizer(context_length=context)
@@ -230,7 +245,7 @@ def _own_side(module: Any) -> int | None:
     return int(np.ravel(visual.image_size)[0])
 
 
-def _resized(spec: OpenClipSpec) -> Callable[[Any, int], Any]:
+def _resized(spec: OpenClipSpec, root: Path) -> Callable[[Any, int], Any]:
     def resized(zero_shot: Any, side: int) -> Any:
         if hasattr(zero_shot.visual, "trunk"):
             timm_source.resized(zero_shot.visual.trunk, side)
@@ -241,7 +256,9 @@ def _resized(spec: OpenClipSpec) -> Callable[[Any, int], Any]:
             vision = {**spec.architecture["vision_cfg"], "image_size": side}
             larger = clip.build({**spec.architecture, "vision_cfg": vision})
         else:
-            larger = open_clip.create_model(spec.architecture, force_image_size=side, load_weights=False)
+            larger = open_clip.create_model(
+                hub.located(spec.architecture, root), force_image_size=side, load_weights=False
+            )
         state = {f"visual.{key}": value for key, value in zero_shot.visual.state_dict().items()}
         open_clip.model.resize_pos_embed(state, larger)
         larger.visual.load_state_dict({key.removeprefix("visual."): value for key, value in state.items()})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import secrets
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +20,9 @@ from eyechart.sources.base import Surroundings
 
 LIBRARIES: tuple[str, ...] = ()
 
+_THIS_RUN = secrets.token_hex(8)
+"""Stands for a version that nobody stated: nothing is reused in another process."""
+
 NO_FEATURES = (
     "the callable that factory {!r} returns has no `features`: give it a method from the same images to features "
     "(n, dimensions), and change `version`"
@@ -29,23 +34,29 @@ class PythonSpec(ModelEntry):
 
     Images come as a uint8 array (n, height, width, 3); answers leave as a float array (n, classes), labels as
     class numbers (n,). Where the callable has a method `features`, that maps the same images to (n, dimensions).
-    `version` stands for the weights, which cannot be seen from here: change it when the answers change.
+    `version` stands for the weights, which cannot be seen from here: change it when the answers change. Without one,
+    every run asks again.
     """
 
     source: Literal["python"]
     factory: str = Field(pattern=r"^[\w.]+:\w+$")
-    version: str = Field(min_length=1)
+    version: str | None = Field(default=None, min_length=1)
     returns: Literal["logits", "probabilities", "labels"] = "logits"
 
 
 def weights(spec: PythonSpec, root: Path) -> str:  # noqa: ARG001  # every source answers the same call
-    """Identify the answers by what the user says of them: the factory's name and version."""
-    return digest(spec.factory, spec.version)
+    """Identify the answers by what the user says of them: the factory's name and version, or else this run."""
+    return digest(spec.factory, _THIS_RUN if spec.version is None else spec.version)
 
 
 def load(spec: PythonSpec, around: Surroundings) -> Checkpoint:
-    """Import the factory and call it. Raises BlockedError where that fails or its answers have the wrong shape."""
+    """Import the factory, which may lie beside the file that names it, and call it.
+
+    Raises BlockedError where that fails or its answers have the wrong shape.
+    """
     module, _, function = spec.factory.partition(":")
+    if str(around.root) not in sys.path:
+        sys.path.append(str(around.root))
     try:
         model: Any = getattr(importlib.import_module(module), function)()
     except Exception as error:  # whatever the user's own code raises, this model is blocked and the others go on

@@ -22,9 +22,13 @@ Places: TypeAlias = Callable[[str], Sequence[Path]]
 
 
 class RecordedFile(Entry):
-    """One recorded file; `returns` says what a matrix without a telling name holds."""
+    """One recorded file; `returns` says what a matrix without a telling name holds.
+
+    `labels` is a file of the images' labels, for a matrix that is alone in its own.
+    """
 
     file: str
+    labels: str | None = None
     returns: Literal["logits", "probabilities"] | None = None
 
 
@@ -48,7 +52,8 @@ class RecordedSpec(ModelEntry):
 
 def weights(spec: RecordedSpec, root: Path) -> str:
     """Identify the model by the bytes of all its files. Raises BlockedError where one is missing."""
-    return digest({name: weights_digest(root, each.file) for name, each in spec.predictions.items()})
+    files = {name: filter(None, (each.file, each.labels)) for name, each in spec.predictions.items()}
+    return digest({name: [weights_digest(root, file) for file in some] for name, some in files.items()})
 
 
 def load(spec: RecordedSpec, around: Surroundings) -> NoReturn:  # noqa: ARG001  # every source answers the same call
@@ -66,18 +71,24 @@ def recording_of(spec: RecordedSpec, image_set: str, places: Places, images: Lab
 
     Raises NotApplicableError where nothing is recorded of it, BlockedError where that cannot be read.
     """
-    file = recorded_file(spec, image_set, places)
-    return read_recording(file, answer_space(spec, images), spec.predictions[image_set].returns)
+    file, *labels = recorded_files(spec, image_set, places)
+    return read_recording(file, answer_space(spec, images), spec.predictions[image_set].returns, *labels)
 
 
-def recorded_file(spec: RecordedSpec, image_set: str, places: Places) -> Path:
-    """Find the file for an image set. Raises NotApplicableError where none is named, BlockedError where it is lost."""
+def recorded_files(spec: RecordedSpec, image_set: str, places: Places) -> list[Path]:
+    """Find the file for an image set, and that of its labels if it has one.
+
+    Raises NotApplicableError where none is named, BlockedError where one is lost.
+    """
     if image_set not in spec.predictions:
         raise NotApplicableError(
             f"no predictions for image set {image_set!r} are recorded, only for {', '.join(sorted(spec.predictions))}"
         )
-    relative = spec.predictions[image_set].file
-    looked_for = places(relative)
+    named = spec.predictions[image_set]
+    return [_found(relative, places(relative)) for relative in (named.file, named.labels) if relative]
+
+
+def _found(relative: str, looked_for: Sequence[Path]) -> Path:
     for place in looked_for:
         if place.is_file():
             return place

@@ -9,12 +9,12 @@ from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved, r
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.schema import ModelEntry, PreprocessingEntry
+from eyechart.sources import hub
 from eyechart.sources.base import (
     Surroundings,
     TorchAnswers,
     fill,
     read_weights,
-    unreachable,
     weights_digest,
     weights_file,
 )
@@ -36,7 +36,9 @@ class TimmSpec(ModelEntry):
 
 def weights(spec: TimmSpec, root: Path) -> str:
     """Identify the weights: a digest of the file's bytes, or the published tag, whose content never changes."""
-    return weights_digest(root, spec.weights) if spec.weights else f"timm:{spec.architecture}"
+    if spec.weights:
+        return weights_digest(root, spec.weights)
+    return f"timm:{spec.architecture}:{hub.content_of(spec.architecture, root)}"
 
 
 def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
@@ -44,7 +46,7 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
 
     Raises SpecError for an unknown architecture, BlockedError where weights cannot be had or do not fit.
     """
-    module = _build(spec, len(around.labels))
+    module = _build(spec, len(around.labels), around.root)
     note = ""
     if spec.weights:
         path = weights_file(around.root, spec.weights)
@@ -53,8 +55,8 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
     preprocessing = _preprocessing(module, spec.preprocessing)
     resolved = Resolved(
         source="timm",
-        architecture=digest(spec.architecture.partition(".")[0], spec.arguments),
-        weights=weights(spec, around.root),
+        architecture=digest(_name(spec, module), spec.arguments),
+        weights=weights(spec, around.root) if spec.weights else hub.state_digest(module),
         classifier="",
         preprocessing=preprocessing,
         patch=patch_side(module),
@@ -65,29 +67,52 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
     return Checkpoint(resolved, answers, note, answers.features)
 
 
-def _build(spec: TimmSpec, classes: int) -> torch.nn.Module:
+def _name(spec: TimmSpec, module: Any) -> str:
+    """The architecture's own name, which a hub does not need to tell."""
+    return str(
+        module.pretrained_cfg["architecture"] if ":" in spec.architecture else spec.architecture.partition(".")[0]
+    )
+
+
+def _build(spec: TimmSpec, classes: int, root: Path) -> Any:
+    module = _created(spec, classes, root)
+    if spec.weights is None and ":" in spec.architecture:
+        _require_own_head(spec, module.pretrained_cfg["num_classes"], classes)
+    return module
+
+
+def _require_own_head(spec: TimmSpec, own: int, classes: int) -> None:
+    """Refuse another number of classes: timm would put a head of random weights in place of the published one."""
+    if own != classes:
+        raise SpecError(
+            f"the published weights of {spec.architecture!r} answer with {own} classes, the label space has {classes}"
+        )
+
+
+def _created(spec: TimmSpec, classes: int, root: Path) -> Any:
     import timm
 
     name = spec.architecture.partition(".")[0]
     if ":" not in spec.architecture and not timm.is_model(name):
         raise SpecError(f"timm has no architecture {name!r}: {nearest(name, timm.list_models())[:300]}")
     published = None if spec.weights else timm.get_pretrained_cfg(spec.architecture)
-    if published is not None and published.num_classes != classes:
-        # timm would put a head of random weights in place of the published one
-        raise SpecError(
-            f"the published weights of {spec.architecture!r} answer with {published.num_classes} classes, "
-            f"the label space has {classes}"
-        )
+    if published is not None:
+        _require_own_head(spec, published.num_classes, classes)
     try:
         return timm.create_model(
-            spec.architecture, pretrained=spec.weights is None, num_classes=classes, **spec.arguments
+            hub.located(spec.architecture, root),
+            pretrained=spec.weights is None,
+            num_classes=classes,
+            **spec.arguments,
         )
     except TypeError as error:
         raise SpecError(f"timm's {name!r} does not take the arguments {spec.arguments}: {error}") from error
     except Exception as error:  # the hub's client raises many kinds when it cannot be reached
+        if spec.architecture.startswith(hub.LOCAL):
+            raise BlockedError(f"timm cannot load {spec.architecture!r}: {error}") from error
         if spec.weights is not None and ":" not in spec.architecture:
             raise SpecError(f"timm cannot build {name!r} with the arguments {spec.arguments}: {error}") from error
-        raise unreachable(f"the weights of {spec.architecture!r} through timm", error) from error
+        raise hub.unreachable(f"the weights of {spec.architecture!r} through timm", spec.architecture, error) from error
 
 
 def _preprocessing(module: torch.nn.Module, stated: PreprocessingEntry) -> Preprocessing:

@@ -1,0 +1,99 @@
+"""Source `python`: a factory of the user's own, beside the file that names it, with or without a version."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from eyechart.errors import BlockedError
+from eyechart.run import Need
+from eyechart.sources import python as source
+from tests.harness import surroundings
+from tests.image_files import folder, put
+from tests.recordings import judged
+
+NAMES = {"names": ["dark", "light"]}
+SETS = {"colors": {"role": "validation", "reader": "folder", "path": "images", "label_space": NAMES}}
+CODE = b"""
+def load():
+    return lambda batch: (batch.mean(axis=(1, 2, 3)) > 127).astype(int)
+"""
+
+
+def entry(factory, **more):
+    """Entry of a model that names classes; its label space is that of the images."""
+    return {"source": "python", "factory": factory, "returns": "labels", "version": "1", **more}
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Images, and a module beside the models.yaml that will name it."""
+    folder(tmp_path / "images", ["dark/a.png", "light/b.png"])
+    put(tmp_path / "nets_beside.py", CODE)
+    return tmp_path
+
+
+def test_a_module_beside_the_file_is_found(place):
+    """Without being installed, from whatever folder pytest is run in."""
+    run = judged(place, SETS, {"own": entry("nets_beside:load")})
+    assert len(run.predictions(Need("own", "colors"))) == 2
+
+
+def test_a_factory_that_fails_blocks_its_model(place):
+    """With what it raised."""
+    put(place / "nets_failing.py", b"def load():\n    raise RuntimeError('no license')\n")
+    run = judged(place, SETS, {"own": entry("nets_failing:load"), "lost": entry("nets_nowhere:load")})
+    for name, message in (("own", "RuntimeError: no license"), ("lost", "No module named 'nets_nowhere'")):
+        with pytest.raises(BlockedError, match=message):
+            run.predictions(Need(name, "colors"))
+
+
+ASK = """
+import json, sys
+from pathlib import Path
+from eyechart.run import Need
+from tests.recordings import judged
+sets, models = json.loads(sys.argv[2])
+run = judged(Path(sys.argv[1]), sets, models)
+print(run.addresses[Need("own", "colors")].key, run.cost.images_read)
+"""
+
+
+@pytest.mark.slow
+def test_without_a_version_nothing_is_reused(place):
+    """Another process asks again; with one, it does not."""
+
+    def key(**more):
+        given = json.dumps([SETS, {"own": entry("nets_beside:load", **more)}])
+        command = [sys.executable, "-c", ASK, str(place), given]
+        told = subprocess.run(command, env=surroundings(), capture_output=True, text=True, check=True).stdout
+        return told.split()
+
+    assert [key()[1], key()[1]] == ["2", "0"]
+    first, second = key(version=None), key(version=None)
+    assert first[0] != second[0]
+    assert [first[1], second[1]] == ["2", "2"]
+
+
+def test_within_a_run_answers_are_shared():
+    """Every claim of one run is about the same answers."""
+    spec = source.PythonSpec(source="python", factory="a:b")
+    assert source.weights(spec, None) == source.weights(spec, None)
+    assert source.weights(spec, None) != source.weights(spec.model_copy(update={"version": "1"}), None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (np.zeros((2, 2)), r"expected class numbers \(n,\), found float64 \(2, 2\)"),
+        (np.array([0, 2]), "expected class numbers from 0 to 1, found 0 to 2"),
+    ],
+)
+def test_answers_that_are_no_labels_are_refused(answer, message):
+    """With what they are."""
+    with pytest.raises(BlockedError, match=message):
+        source._one_of(answer, 2)
