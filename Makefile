@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help behaviors test lint clean
+.PHONY: help behaviors test report lint clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -17,16 +17,21 @@ behaviors: $(VENV)/.run ## Judge the four miniature models: matrix here, details
 test: $(VENV)/.test ## Prove the harness itself (tests/)
 	$(BIN)/python -m pytest tests/ $(ARGS)
 
+report: $(VENV)/.run ## Make the pages of the last run: reports/matrix.html, reports/allure/index.html
+	$(BIN)/python -m eyechart report
+
 lint: $(VENV)/.lint ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean: ## Remove the environment, the store and the reports
-	rm -rf $(VENV) .eyechart reports/allure-results reports/verdicts.json
+	rm -rf $(VENV) .eyechart reports/allure* reports/verdicts.json reports/matrix.html reports/ratchet.diff
 
+# Debian's python3 has no ensurepip: there the environment gets its pip from the pip that made it.
 $(VENV)/.run: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear --without-pip $(VENV)
+	$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m pip --python $(BIN)/python install --quiet pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,12 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     try:
         session = make_session(config)
+        results = session.reports if session.gate.plan else allure_results.configure(config, session.reports)
     except EyechartError as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[SESSION] = session
     for name in session.properties():
         config.addinivalue_line("markers", f"{name}: behaviors of this property")
-    results = session.reports if session.gate.plan else allure_results.configure(config, session.reports)
     if _is_worker(config):
         session.run.adopt(config.workerinput["eyechart"])  # type: ignore[attr-defined]  # xdist's
     else:
@@ -64,7 +63,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     judging = _session(session.config)
     if judging and not judging.gate.plan and not session.config.option.collectonly and not _is_worker(session.config):
         judging.pytest_session = session
-        allure_results.begin(Path(session.config.option.allure_report_dir))
+        try:
+            session.config.pluginmanager.get_plugin("eyechart-reporting").begin()
+        except EyechartError as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from eyechart.comparing.command import add_compare
 from eyechart.errors import EyechartError, SpecError, nearest
 from eyechart.gates.command import add_baseline
 from eyechart.images import ImageSet
 from eyechart.labels import LabelSpace
+from eyechart.pages.command import add_report
 from eyechart.readers import read_image_set
 from eyechart.run import Run, Settings
 from eyechart.schema import PixelsEntry
 from eyechart.store import Store
+from eyechart.upkeep.command import add_store
 from eyechart.zoo import Zoo, read_zoo
 
 
@@ -50,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--device", default="cpu", help="default: %(default)s")
     train.set_defaults(run=_train)
     add_baseline(commands)
+    add_report(commands)
+    add_compare(commands)
+    add_store(commands)
     return parser
 
 
@@ -160,6 +167,8 @@ def _train(options: argparse.Namespace) -> int:
 
     if options.name not in RECIPES:
         raise SpecError(f"there is no recipe for {options.name!r}: {nearest(options.name, RECIPES)}")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("eyechart").setLevel(logging.INFO)  # an epoch takes a minute: say which one it is
     spec = zoo.models[options.name]
     what = TrainSpec(
         source=spec.source,

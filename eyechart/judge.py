@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -61,6 +61,7 @@ class Verdict:
     holm           `p_fail` adjusted for all claims by Holm's method, for the report only
     images_needed  about how many images would decide an inconclusive claim, or None where no number would
     look           at which look a sequential judgment stopped, `look 2 of 5: 3,000 of 50,000 images`
+    promise        the behavior's own sentence, what the report says was promised
     """
 
     zoo: str
@@ -88,6 +89,7 @@ class Verdict:
     holm: float | None = None
     images_needed: int | None = None
     look: str | None = None
+    promise: str | None = None
 
 
 def measured(verdict: Verdict) -> str:
@@ -187,9 +189,10 @@ def _rough_ends(measurement: Measurement, bound: Bound, lower: float, upper: flo
 
 
 def _beside(limit: float, value: float) -> str:
-    """A value, to two digits of its distance from a limit."""
+    """A value to two decimals, or to two digits of its distance from a limit where that is smaller."""
     distance = abs(value - limit)
-    return f"{value:.{min(max(1 - math.floor(math.log10(distance)), 0), 12) if distance else 2}f}"
+    decimals = 1 - math.floor(math.log10(distance)) if 0.0 < distance < math.inf else 2
+    return f"{value:.{min(max(decimals, 2), 12)}f}"
 
 
 def images_needed(measurement: Measurement, bound: Bound, levels: Levels) -> int | None:
@@ -216,10 +219,16 @@ def as_record(verdict: Verdict) -> dict[str, Any]:
         "zoo", "model", "versus", "property", "behavior", "image_set", "view", "measure", "value", "low", "high",
         "count", "at_most", "at_least", "margin", "verdict", "known_failure", "reason", "method", "limit",
         "claims", "p_fail", "holm", "images_needed", "look",
+        "promise",
     )  # fmt: skip
     return {key: getattr(verdict, key) if key != "verdict" else str(verdict.verdict) for key in order}
 
 
 def from_record(record: dict[str, Any]) -> Verdict:
-    """Rebuild what `as_record` made."""
-    return Verdict(**{**record, "verdict": Outcome(record["verdict"])})
+    """Rebuild what `as_record` made; keys that this version does not know are left out.
+
+    Raises KeyError, TypeError or ValueError for a record that is none.
+    """
+    known = {field.name for field in fields(Verdict)}
+    return Verdict(**{key: value for key, value in record.items() if key in known and key != "verdict"},
+                   verdict=Outcome(record["verdict"]))  # fmt: skip

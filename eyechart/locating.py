@@ -100,7 +100,7 @@ class Locator:
                 return self._locate_part(need)
             if self.is_recorded(need.model):
                 return RecordedAnswers(run).locate(need, images)
-            resolved = self._known(need.model)
+            resolved = self.known(need.model)
             if resolved is None:
                 return False
             key = self.key(resolved, need)
@@ -160,8 +160,11 @@ class Locator:
         zoo = self.run.zoo
         return readout(labels_of(self.live(need.model).label_space), zoo.labels(need.image_set))
 
-    def _known(self, model: str) -> Resolved | None:
-        """What a live model resolves to, if that is known without loading it."""
+    def known(self, model: str) -> Resolved | None:
+        """What a live model resolves to, if that is known without loading it.
+
+        Raises BlockedError where its weights are missing, NotApplicableError for recorded predictions.
+        """
         record = self.run.store.read_json("resolved", self._resolution_key(model))
         if record is None:
             return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -156,6 +157,25 @@ def read_zoo(file: Path, name: str) -> Zoo:
 
     Raises SpecError where the file is missing, is not YAML, does not fit the schema, or has no such zoo.
     """
+    data, zoos = _read(file)
+    if name not in zoos:
+        raise SpecError(f"{file}: zoo {name!r} is unknown: {nearest(name, zoos)}")
+    return _zoo(file, name, data, zoos)
+
+
+def read_zoos(file: Path) -> list[Zoo]:
+    """Read all zoos of a file. Raises SpecError as `read_zoo` does."""
+    data, zoos = _read(file)
+    return [_zoo(file, name, data, zoos) for name in zoos]
+
+
+def _zoo(file: Path, name: str, data: Any, zoos: Mapping[str, Any]) -> Zoo:
+    zoo = Zoo(name=name, file=file.resolve(), **{**dict(zoos[name]), "models": _with_label_spaces(zoos[name])})
+    _check(zoo, data["zoos"][name])
+    return zoo
+
+
+def _read(file: Path) -> tuple[Any, Mapping[str, Any]]:
     try:
         with file.open(encoding="utf-8") as stream:
             data = YAML(typ="rt").load(stream)
@@ -166,14 +186,9 @@ def read_zoo(file: Path, name: str) -> Zoo:
     except YAMLError as error:
         raise SpecError(f"{file}: not valid YAML: {error}") from error
     try:
-        zoos = _File.model_validate(data).zoos
+        return data, _File.model_validate(data).zoos
     except ValidationError as error:
         raise SpecError("\n".join(_explain(file, data, dict(e)) for e in error.errors())) from error
-    if name not in zoos:
-        raise SpecError(f"{file}: zoo {name!r} is unknown: {nearest(name, zoos)}")
-    zoo = Zoo(name=name, file=file.resolve(), **{**dict(zoos[name]), "models": _with_label_spaces(zoos[name])})
-    _check(zoo, data["zoos"][name])
-    return zoo
 
 
 def _with_label_spaces(entry: _ZooEntry) -> dict[str, ModelSpec]:
@@ -213,7 +228,7 @@ def _check(zoo: Zoo, data: Any) -> None:
 def _explain(file: Path, data: Any, error: dict[str, Any]) -> str:
     """One sentence: file, line, key, what was found there, what is allowed."""
     keys = [key for i, key in enumerate(error["loc"]) if not (key in (*SOURCES, *READERS) and i == 4)]
-    line, node = 0, data
+    line, node = 1, data
     for key in keys:
         try:
             line = node.lc.data[key][0] + 1

@@ -149,7 +149,7 @@ class Project:
         for image_set, view in NEEDS:
             images = predictor.images(image_set)
             need = Need(name, image_set, view)
-            key = predictor._key(resolved, images, need)
+            key = predictor.key(resolved, need)
             run.store.write_part(key, 0, answers(toy, images.keys, images.labels, view))
             meta = {
                 "model": name, "image_set": image_set, "view": view, "views_version": 1, "checkpoint": asdict(resolved),

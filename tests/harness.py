@@ -36,7 +36,14 @@ SETS = {
 MORE_SETS = {
     "factors": {"role": "factors", "reader": "rendered"},
     "cue-conflict": {"role": "cue-conflict", "reader": "rendered"},
-    "corrupted": {"role": "corrupted", "reader": "computed", "of": "validation", "images": 60, "severities": [1, 3, 5]},
+    "corrupted": {
+        "role": "corrupted",
+        "reader": "computed",
+        "of": "validation",
+        "images": 60,
+        "severities": [1, 5],
+        "corruptions": ["gaussian_noise", "fog", "pixelate", "jpeg_compression"],
+    },
     "count": {"role": "transfer", "reader": "rendered", "label_space": "miniature-count", "group": "scenes"},
     "where": {"role": "transfer", "reader": "rendered", "label_space": "miniature-where", "group": "scenes"},
 }

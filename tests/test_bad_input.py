@@ -140,10 +140,11 @@ def test_a_mistake_in_an_option_is_named(file, tmp_path, option, message):
     ("arguments", "part"),
     [
         (("--zoo", "minature"), "ERROR: "),
-        (("--limit", "0"), "--limit: invalid"),
+        (("--limit", "0"), "--limit: found '0': a number of images, at least 1"),
+        (("--limit", "many"), "--limit: found 'many'"),
         (("--precision", "fp8"), "invalid choice"),
     ],
-    ids=["zoo", "limit", "precision"],
+    ids=["zoo", "limit", "no number", "precision"],
 )
 def test_a_mistake_ends_pytest_with_its_usage_error(tmp_path, arguments, part):
     """Exit code 4, one message, no traceback, and nothing written."""

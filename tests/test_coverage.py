@@ -25,21 +25,7 @@ from eyechart.intervals import (
 from eyechart.intervals.paired import tango_statistic
 from eyechart.intervals.ratios import ratio_statistic
 from eyechart.measurement import Measurement
-
-ALPHA = 0.025
-
-
-def misses(truth, simulate, repetitions, seed):
-    """Share of repetitions in which the lower limit is above the truth, and in which the upper one is below it."""
-    rng = np.random.default_rng(seed)
-    limits = np.array([simulate(rng) for _ in range(repetitions)])
-    return np.mean(limits[:, 0] > truth), np.mean(limits[:, 1] < truth)
-
-
-def tolerated(repetitions, alpha=ALPHA):
-    """Misses that a limit of error `alpha` exceeds by chance in one of 1,000 trials, and 40 % for approximation."""
-    return stats.binom.isf(0.001, repetitions, 1.4 * alpha) / repetitions
-
+from tests.trials import ALPHA, misses, tolerated
 
 # By enumeration
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from eyechart.errors import SpecError
@@ -14,7 +17,8 @@ from eyechart.gates.ruling import p_fail, rule
 from eyechart.judge import Bound, Outcome, Verdict, decide
 from eyechart.levels import Levels
 from eyechart.measurement import Measurement
-from eyechart.measures import accuracy, calibration_error
+from eyechart.measures import accuracy, calibration_error, error_ratio
+from eyechart.measures.accuracy import share
 from tests.made_predictions import at_most_by_chance, made
 
 
@@ -107,6 +111,57 @@ def test_a_value_on_its_bound_is_said_to_be_beyond_help():
     ruling = rule(accuracy(made(np.arange(200) % 4 < 3)), Bound(at_least=0.75), Levels())
     assert ruling.images_needed is None
     assert "no number of images would decide it" in ruling.reason
+
+
+def said(reason: str) -> list[float]:
+    """The values that a reason says would be decided."""
+    return [float(number) for number in re.findall(r"(?:up to|from)(?: about)? (-?[\d.]+)", reason)]
+
+
+@pytest.mark.parametrize("bound", [Bound(at_most=1.5), Bound(at_least=1.5)])
+def test_an_open_claim_says_what_its_images_can_decide(bound: Bound):
+    """Of a factor with 44 images: each count of mistakes beyond the two is decided, each between them is not."""
+    inside = np.arange(4000) < 44
+
+    def ratio(wrong: int) -> Measurement:
+        return error_ratio(made(np.where(inside, np.arange(4000) >= wrong, np.arange(4000) % 5 > 0)), inside)
+
+    open_one = rule(ratio(14), bound, Levels(claims=20))
+    assert open_one.outcome is Outcome.INCONCLUSIVE
+    low, high = said(open_one.reason)
+    assert f"with 44 images only values up to {low:.2f} or from {high:.2f} would be decided" in open_one.reason
+    for wrong in range(45):
+        found = ratio(wrong)
+        decided = rule(found, bound, Levels(claims=20)).outcome is not Outcome.INCONCLUSIVE
+        assert decided == (found.value < low + 0.01 or found.value > high - 0.01), wrong
+
+
+@given(st.integers(1, 300), st.data(), st.floats(0.02, 0.98), st.booleans(), st.integers(1, 200))
+@settings(deadline=None, max_examples=60)
+def test_what_is_said_of_shares_is_exact(count: int, data: st.DataObject, limit: float, at_most: bool, claims: int):
+    """The neighbors of the two values it names are as open as it says; where it names none, none is decided."""
+    bound = Bound(at_most=limit) if at_most else Bound(at_least=limit)
+    levels = Levels(claims=claims)
+    right = data.draw(st.integers(0, count))
+    outcomes = [decide(share("top1", each, count), bound, levels)[0] for each in range(count + 1)]
+    outcome, reason = decide(share("top1", right, count), bound, levels)
+    if outcome is not Outcome.INCONCLUSIVE:
+        return
+    open_ones = [each for each, found in enumerate(outcomes) if found is Outcome.INCONCLUSIVE]
+    ends = [each / count for each in (open_ones[0] - 1, open_ones[-1] + 1) if 0 <= each <= count]
+    assert said(reason) == pytest.approx(ends, abs=0.01)
+    assert ("no value would be decided" in reason) == (not ends)
+
+
+def test_what_is_said_of_other_measures_is_about_right():
+    """As far from the bound as the limit is from the value, to two digits of it; what cannot be is not offered."""
+    reason = decide(normal(0.1), Bound(at_most=0.0))[1]
+    assert "with 100 images only values up to about -1.96 or from about 2.33 would be decided" in reason
+    assert said(decide(normal(0.1), Bound(at_least=0.0), Levels(claims=100))[1]) == [-3.72, 1.96]
+    kept = decide(replace(normal(0.1), possible=(0.0, 3.0)), Bound(at_most=0.0))[1]
+    assert "with 100 images values from about 2.33 would be decided" in kept
+    never = decide(replace(normal(0.1), possible=(0.0, 1.0)), Bound(at_most=0.0))[1]
+    assert "with 100 images hardly any value would be decided" in never
 
 
 def record(p: float | None, claims: int = 20, **more: object) -> Verdict:

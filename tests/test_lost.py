@@ -51,16 +51,22 @@ def zoo(tmp_path):
     return zoo_file(tmp_path / "models.yaml", {name: toy("saint", version=name) for name in ("a", "b", "c")})
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
-def test_a_worker_that_dies_costs_one_claim_and_is_told(store, zoo, tmp_path, workers):
+@pytest.mark.parametrize(
+    "arguments", [("-n", 1), ("-n", 2), ("-n", 4), ("-n", 2, "--dist", "loadgroup")], ids=["1", "2", "4", "loadgroup"]
+)
+def test_a_worker_that_dies_costs_one_claim_and_is_told(store, zoo, tmp_path, arguments):
     """The claim it died in is reported as lost, everywhere; all others are judged; the run fails and does not hang."""
     root = project(tmp_path / "project", {"test_dying.py": DYING})
-    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-n", workers,
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, *arguments,
                      reports=tmp_path / "reports", root=root)  # fmt: skip
     fatal = "behaviors/test_dying.py::test_fatal[b-validation]"
     assert run.code == 1
     assert run.run["lost"] == [fatal]
     assert f"lost       {fatal} was collected and never reported" in run.text
+    (trouble,) = run.run["troubles"]
+    assert trouble["test"] == fatal
+    assert trouble["what"].startswith("worker 'gw")
+    assert fatal in (run.reports / "matrix.html").read_text()
     judged = {(record["model"], record["behavior"]) for record in run.claims}
     functions = ("test_before", "test_fatal", "test_one_more", "test_after")
     every = {(model, f"test_dying.py::{name}[validation]") for model in "abc" for name in functions}
@@ -73,13 +79,28 @@ def test_a_worker_that_dies_costs_one_claim_and_is_told(store, zoo, tmp_path, wo
     assert {"name": "model", "value": "b"}.items() <= lost["parameters"][0].items()
 
 
+def test_claims_that_are_dropped_are_told(store, zoo, tmp_path):
+    """Without a replacement xdist drops what the dead worker had, and says nothing: here each is lost, and red."""
+    root = project(tmp_path / "project", {"test_dying.py": DYING})
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-n", 1,
+                     "--max-worker-restart=0", reports=tmp_path / "reports", root=root)  # fmt: skip
+    assert run.code == 1
+    assert len(run.claims) == 5
+    assert len(run.run["lost"]) == len(run.run["troubles"]) == 7
+
+
 def test_a_behavior_file_that_cannot_be_imported_stops_the_run_before_anything_is_predicted(store, zoo, tmp_path):
     """A mistake in a behavior file costs no forward pass: pytest's own code for an interrupted collection."""
     root = project(tmp_path / "project", {"test_dying.py": DYING, "test_typo.py": "import no_such_module\n"})
+    earlier = [tmp_path / "r" / name for name in ("verdicts.json", "matrix.html")]
+    (tmp_path / "r").mkdir()
+    for path in earlier:
+        path.write_text("of an earlier run")
     run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, reports=tmp_path / "r", root=root)
     assert run.code == 2
     assert "No module named 'no_such_module'" in run.text
     assert not (store / "predictions").exists()
+    assert not any(path.exists() for path in earlier), "an earlier run's verdicts are never taken for this one's"
 
 
 @pytest.mark.parametrize("fault", ["raise KeyError('typo')", "assert not 'typo'"], ids=["exception", "assertion"])
@@ -93,3 +114,7 @@ def test_a_behavior_that_raises_is_a_failure_without_a_verdict(store, zoo, tmp_p
     assert "typo" in run.text
     assert len(run.claims) == 3
     assert "1 failed, 3 passed" in run.text
+    (trouble,) = run.run["troubles"]
+    assert trouble["test"] == "behaviors/test_dying.py::test_fatal[b-validation]"
+    assert "typo" in trouble["what"]
+    assert run.run["exit_code"] == 1

@@ -32,10 +32,21 @@ def pairs(draw):
     )
 
 
+def comparable(levels):
+    """Measures of one set of predictions that two checkpoints are compared by, and whose values are shares."""
+    return (
+        measures.accuracy, measures.calibration_error, measures.lead_over_guessing,
+        lambda each: measures.accuracy_by_level(each, levels, levels),
+        lambda each: measures.mean_accuracy([each, each]),
+        lambda each: measures.mean_corruption_error({"fog": [each], "snow": [each]}),
+    )  # fmt: skip
+
+
 def everything(first, second):
     """Every measure that two predictions are enough for, and the range of each."""
     grid, other = {"fog": [first, second], "snow": [second, second]}, {"fog": [second, second], "snow": [second, first]}
     inside = np.arange(len(first)) % 2 == 0
+    levels = first.labels
     cues = measures.Cues(first.labels, (first.labels + 1) % 3, first.keys, np.array(["p", "q"])[1 * inside])
     decided = np.any((first.predicted == cues.shapes) | (first.predicted == cues.textures))
     also = np.any((second.predicted == cues.shapes) | (second.predicted == cues.textures))
@@ -57,9 +68,27 @@ def everything(first, second):
         (measures.cue_decisions(first, cues), 0, 1),
         (measures.average("mean", [measures.accuracy(first), measures.accuracy(second)]), 0, 1),
         (measures.difference("d", measures.calibration_error(first), measures.calibration_error(second)), -1, 1),
+        (measures.accuracy_by_level(first, levels, first.predicted), 0, 1),
+        (measures.worst_level(first, levels, first.predicted), 0, 1),
+        (measures.lead_over_guessing(first), -1, 1),
+        (measures.mean_accuracy([first, second]), 0, 1),
+        (measures.accuracy_drop_on_other_images(first, second), -1, 1),
+        *((measures.lead(measure(first), measure(second)), -1, 1) for measure in comparable(levels)),
     ]
     if len(first) > 1:
-        found.append((measures.error_ratio(first, inside), 0, len(first) / inside.sum()))
+        factors, rare, most = {"even": inside, "odd": ~inside}, (~inside).sum(), len(first) / (~inside).sum()
+        wide = answers(np.append(first.labels, 0), np.append(first.predicted, 1))
+        ratios = [measures.error_ratio(each, inside) for each in (first, second)]
+        means = [measures.mean_error_ratio(each, factors) for each in (first, second)]
+        found += [
+            (ratios[0], 0, len(first) / inside.sum()),
+            (measures.error_ratio(first, inside, wide), 0, (len(first) + 1) / inside.sum()),
+            (measures.worst_factor_accuracy(first, factors), 0, 1),
+            (means[0], 0, len(first) / rare),
+            (measures.hardest_factor(first, "odd", factors), -most, most),
+            (measures.lead(*ratios), -most, most),
+            (measures.lead(*means), -most, most),
+        ]
     if decided:
         found.append((measures.shape_bias(first, cues), 0, 1))
     if decided and also:
@@ -78,6 +107,7 @@ def test_every_measure_is_honest(pair, alpha, other):
         low, high = measurement.limits(alpha)
         assert bottom - 1e-9 <= low <= measurement.value + 1e-9, measurement.measure
         assert measurement.value - 1e-9 <= high <= top + 1e-9, measurement.measure
+        assert measurement.possible[0] - 1e-9 <= low <= high <= measurement.possible[1] + 1e-9, measurement.measure
         (wide_low, wide_high), (narrow_low, narrow_high) = (measurement.limits(a) for a in sorted((alpha, other)))
         assert wide_low <= narrow_low + 1e-9, measurement.measure
         assert wide_high >= narrow_high - 1e-9, measurement.measure

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from eyechart.measures import accuracy, calibration_error
+from eyechart.intervals import clopper_pearson
+from eyechart.measures import Cues, accuracy, calibration_error, error_ratio, mean_error_ratio, only, shape_bias
 from eyechart.run import Need, Run
 from tests.harness import ROOT, run_pytest
 from tests.recordings import PUBLISHED, REAL, judged, needs_data, recorded
@@ -78,6 +79,52 @@ def test_imagenet_x_errors_of_each_factor(run, model, column, right):
     }
     for factor, ratio in RATIOS[model].items():
         assert wrong[found[factor]].mean() / wrong.mean() == pytest.approx(ratio, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "times", "texture", "mean"),
+    [("resnet50", 1.06120, 2.540356, 1.553988363), ("vit", 1.05666, 2.160486, 1.440695166)],
+)
+def test_ratios_to_the_error_on_all_validation_images(run, model, times, texture, mean):
+    """The denominator of the paper's text: all 50,000 images, easier than the annotated ones, so every ratio grows."""
+    answers, index = run.predictions(Need(model, "imagenet-x")), run.index("imagenet-x")
+    overall = run.predictions(Need(model, "imagenet-1k"))
+    factors = {factor: index[factor].to_numpy() for factor in ERRORS}
+    for factor, inside in factors.items():
+        annotated, everywhere = error_ratio(answers, inside), error_ratio(answers, inside, overall)
+        assert everywhere.value / annotated.value == pytest.approx(times, abs=5e-6), factor
+        assert everywhere.count == annotated.count == ERRORS[factor][0]
+        low, high = everywhere.interval
+        assert low < everywhere.value < high
+    assert error_ratio(answers, factors["texture"], overall).value == pytest.approx(texture, abs=1e-6)
+    averaged = mean_error_ratio(answers, factors)
+    ratios = [error_ratio(answers, inside).value for inside in factors.values()]
+    assert averaged.value == pytest.approx(np.mean(ratios), abs=1e-12)
+    assert averaged.value == pytest.approx(mean, abs=2e-9)
+
+
+CATEGORIES = {
+    "vit-sup": {"airplane": (4, 48), "bicycle": (32, 21), "clock": (55, 11), "knife": (14, 39)},
+    "tv-resnet50": {"airplane": (1, 42), "bird": (0, 50), "clock": (37, 20), "knife": (0, 45)},
+}
+"""Category of the shape → decisions by shape and by texture, as published."""
+
+
+@pytest.mark.parametrize("model", CATEGORIES)
+def test_shape_bias_of_a_category(run, model):
+    """Seventy-five images of ten shapes each: known less well than so many images would be, never better."""
+    answers, index = run.predictions(Need(model, "cue-conflict")), run.index("cue-conflict")
+    columns = ("shape", "texture", "content_image", "texture_image")
+    cues = Cues(*(index[column].to_numpy(zero_copy_only=False) for column in columns))
+    names = sorted({str(name).rstrip("0123456789") for name in cues.content_images})
+    for category, (by_shape, by_texture) in CATEGORIES[model].items():
+        inside = cues.shapes == names.index(category)
+        assert len(set(cues.content_images[inside])) == 10
+        found = shape_bias(only(answers, inside), cues.where(inside))
+        assert (found.value, found.count) == (by_shape / (by_shape + by_texture), by_shape + by_texture)
+        (low, high), alone = found.interval, clopper_pearson(by_shape, by_shape + by_texture, 0.025)
+        assert low <= alone[0] < alone[1] <= high
+        assert high > 0.3 or by_shape
 
 
 @pytest.mark.parametrize(

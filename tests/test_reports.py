@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eyechart.pages.matrix import matrix_page
+from eyechart.report import read_report
 from tests.harness import LIMIT, run_pytest
 from tests.villains import VILLAINS
 
@@ -107,6 +109,15 @@ def test_a_table_says_how_it_was_made(judged, warm):
     assert all({"checkpoint", "view", "versions", "device"} <= meta.keys() for meta in metas)
 
 
+def test_the_page_is_what_the_report_says(judged):
+    """matrix.html is written by every run, and is the same made again from verdicts.json: workers change nothing."""
+    page = (judged.reports / "matrix.html").read_text()
+    assert page == matrix_page(read_report(judged.reports))
+    assert "Of the images it is 80 % sure about, it names about 80 % correctly." in page
+    assert judged.run["exit_code"] == judged.code
+    assert judged.run["troubles"] == []
+
+
 def allure(judged) -> list[dict]:
     """The Allure results of a run."""
     return [json.loads(path.read_text()) for path in (judged.reports / "allure-results").glob("*-result.json")]
@@ -176,6 +187,18 @@ def test_other_reports_and_a_folder_of_the_users_own(warm, villains_zoo, judged,
     assert len(list(results.glob("*-result.json"))) == 9
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_reports_that_cannot_be_written_name_the_option(villains_zoo, warm, tmp_path, workers):
+    """Exit code 4 and one line that names the folder and `--reports`, before anything is judged; no traceback."""
+    (tmp_path / "file").write_text("not a folder")
+    run = run_pytest("behaviors/", "--models", villains_zoo, "--store", warm, "-n", workers, reports=tmp_path / "file")
+    assert run.code == 4
+    assert f"reports {tmp_path}/file/allure-results: cannot be written to (Not a directory)" in run.text
+    assert "--reports DIR" in run.text
+    assert "Traceback" not in run.text
+    assert "INTERNALERROR" not in run.text
+
+
 def test_one_red_cell_explains_itself(judged):
     """The message says who, what was promised, what was measured, where the claim stands and how to run it again."""
     start = judged.text.index("boastful, on sketch:")
@@ -184,9 +207,10 @@ def test_one_red_cell_explains_itself(judged):
     assert "at most 0.05, 600 images" in message
     assert "claim at   behaviors/test_calibration.py:" in message
     assert (
-        "again      pytest 'behaviors/test_calibration.py::test_confidence_matches_accuracy[boastful-sketch]'"
+        "again      pytest 'behaviors/test_calibration.py::test_confidence_matches_accuracy[boastful-sketch]' --models "
         in message
     )
+    assert f" --limit {LIMIT}\n" in message
 
 
 def test_the_matrix_has_a_row_a_model_and_no_color(judged):

@@ -45,19 +45,25 @@ class Belief:
 
 
 def honest(seen: Seen, levels: Sequence[tuple[float, float]] = LEVELS) -> Belief:
-    """Be right for exactly the stated share of each level, and as sure as the level says."""
+    """Be right for exactly the stated share of each level, and as sure as the level says.
+
+    Images that are marked by a factor are harder, so that error rates can be told apart on a few of them, and errors
+    are scattered there, since factors come by turns as well.
+    """
     confidence, share = np.array(levels)[seen.order % len(levels)].T
+    confidence, share = (np.where(seen.of("factors"), np.minimum(each, 0.7), each) for each in (confidence, share))
     turn = seen.order // len(levels)
     right = np.floor((turn + 1) * share) > np.floor(turn * share)
-    return Belief(right, confidence, seen.order)
+    scattered = seen.order * 7919 % 1009 < share * 1009
+    return Belief(np.where(seen.of("factors"), scattered, right), confidence, seen.order)
 
 
 class Toy:
     """A model of source `python`: answers by what it believes, and has the features of one who looks."""
 
-    def __init__(self, believe: Callable[[Seen], Belief], useful: float = 1.0) -> None:
+    def __init__(self, believe: Callable[[Seen], Belief], moved: int = 0) -> None:
         self._believe = believe
-        self._useful = useful
+        self._moved = moved
 
     def __call__(self, images: NDArray[np.uint8]) -> Logits:
         """(n, classes) logits."""
@@ -65,10 +71,11 @@ class Toy:
         return self._believe(seen).logits(seen.label)
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, CLASSES + 4): the label, where features are useful, and four numbers that say nothing of it."""
+        """(n, CLASSES + 4): the label, `moved` by so many classes outside of training, and four empty numbers."""
         seen = gallery().look(images)
+        label = (seen.label + self._moved * ~seen.of("training")) % CLASSES
         noise = np.sin(np.outer(seen.order + 1, np.arange(1, 5)) * 12.9898)
-        return np.hstack([self._useful * np.eye(CLASSES)[seen.label], noise]).astype(np.float32)
+        return np.hstack([np.eye(CLASSES)[label], noise]).astype(np.float32)
 
 
 @dataclass(frozen=True)

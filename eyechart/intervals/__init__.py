@@ -4,7 +4,6 @@
 """
 
 from eyechart.intervals.calibration import ece, equal_width_ece
-from eyechart.intervals.checks import widen_for_unseen
 from eyechart.intervals.curves import Band, simultaneous_band
 from eyechart.intervals.deciding import bonferroni, holm, images_to_decide, p_value
 from eyechart.intervals.means import Mean, linearized, mean_limits, mean_of, mean_over_draws
@@ -30,5 +29,4 @@ __all__ = [
     "risk_ratio",
     "simultaneous_band",
     "tango",
-    "widen_for_unseen",
 ]

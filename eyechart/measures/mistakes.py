@@ -50,8 +50,8 @@ def mean_error_ratio(predictions: Predictions, factors: Factors) -> Measurement:
 def hardest_factor(predictions: Predictions, name: str, factors: Factors) -> Measurement:
     """Error ratio of the factor `name` less the largest of the others: positive where `name` is the hardest of all.
 
-    The smallest of its leads over each of them; see `lowest`. Each lead has the limits of both ratios, with what
-    they share (the denominator, images with both factors) taken off. `count` is that of the smaller factor.
+    The smallest of its leads over each of them; see `lowest`. The error of a lead is that of a difference of two ratios
+    (delta method), so that overlapping factors are no matter. `count` is that of the smaller factor.
     Raises NothingToMeasureError as `mean_error_ratio`, or without another factor; ValueError for a name not among them.
     """
     if name not in factors:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 
 from eyechart.errors import NothingToMeasureError
-from eyechart.intervals import error_ratio, linearized, widen_for_unseen
+from eyechart.intervals import Mean, error_ratio, linearized
 from eyechart.measurement import Limits, Measurement
 from eyechart.predictions import Bools, Floats
 
@@ -50,11 +50,6 @@ class Ratio:
         return count / inside * count / wrong if wrong else count / inside
 
     @cached_property
-    def limits(self) -> Limits:
-        """Koopman's score interval, mapped; remembered, since a factor is compared with many others."""
-        return lru_cache(maxsize=128)(partial(error_ratio, *self.counts))
-
-    @cached_property
     def influence(self) -> Floats:
         """(n,): what each image adds to the error of the ratio, to first order; zeros where nothing is wrong."""
         wrong_inside, inside, wrong, count = self.counts
@@ -69,7 +64,7 @@ class Ratio:
             measure="error_ratio",
             value=self.value,
             count=self.counts[1],
-            limits=self.limits,
+            limits=partial(error_ratio, *self.counts),
             method="risk-ratio score, corrected for skewness",
             possible=(0.0, self.most),
             had_it_been=partial(_had_it_been, *self.counts),
@@ -77,26 +72,17 @@ class Ratio:
 
 
 def ratio_difference(first: Ratio, second: Ratio) -> Measurement:
-    """`first` less `second`, of two parts of the same images, or of two checkpoints on the same part.
-
-    The distances to the limits of both add up as standard errors do (MOVER: Zou & Donner 2008), and are then shrunk by
-    the share of the error that is left when what both have in common is taken off: the root of the variance of the
-    difference of influences over the sum of their variances. So small counts keep the limits of a score interval.
-    """
-    apart = first.influence - second.influence
-    separate = float(first.influence @ first.influence + second.influence @ second.influence)
-    left = math.sqrt(float(apart @ apart) / separate) if separate else 1.0
-    limits = partial(_difference_limits, first, second, left)
-    count = min(first.counts[1], second.counts[1])
-    possible = (-second.most, first.most)
-    method = "MOVER of risk-ratio scores, paired"
-    return Measurement("error_ratio", first.value - second.value, count, limits, method, possible=possible)
+    """`first` less `second`, of two parts of the same images, or of two checkpoints on the same part."""
+    found = mean_of_ratios([first], [second])
+    return replace(found, measure="error_ratio", count=min(first.counts[1], second.counts[1]))
 
 
 def mean_of_ratios(ratios: Sequence[Ratio], less: Sequence[Ratio] = ()) -> Measurement:
-    """Mean of several ratios on the same images, `less` the mean of as many others of another checkpoint.
+    """Mean of several ratios on the same images, `less` the mean of others on them.
 
-    Delta method, with the influence of each image on all of them. Raises NothingToMeasureError for no ratios.
+    Delta method: each image counts with its influence on all the ratios, through the parts and through the error rate
+    of all images, so that what they have in common is taken off. The smallest part, on which the error rests most,
+    gives the degrees of freedom. Raises NothingToMeasureError for no ratios.
     """
     if not ratios:
         raise NothingToMeasureError("no factors, so there is no ratio to average")
@@ -104,13 +90,14 @@ def mean_of_ratios(ratios: Sequence[Ratio], less: Sequence[Ratio] = ()) -> Measu
     value = _mean_value(ratios) - (_mean_value(less) if less else 0.0)
     possible = (-_most(less) if less else 0.0, _most(ratios))
     method = "delta method, paired" if less else "delta method"
-    if not all(ratio.counts[2] for ratio in (*ratios, *less)):
-        return Measurement("mean_error_ratio", value, images, _nothing_known(possible), method, possible=possible)
-    influence = np.mean([ratio.influence for ratio in ratios], axis=0)
-    if less:
-        influence = influence - np.mean([ratio.influence for ratio in less], axis=0)
-    reach = (-_worth(less) if less else 0.0, _worth(ratios))
-    limits = partial(_within, linearized(value, influence, possible=reach).limits, possible)
+    influence = _influence(ratios) - (_influence(less) if less else 0.0)
+    fewest = min(ratio.counts[1] for ratio in (*ratios, *less))
+    mean = Mean(value, math.inf, math.inf, 0.0, images, possible)
+    if fewest > 1 and all(ratio.counts[2] for ratio in (*ratios, *less)):
+        reach = (-_worth(less) if less else 0.0, _worth(ratios))
+        found = linearized(value, influence * math.sqrt(fewest / (fewest - 1)), possible=reach)
+        mean = replace(found, freedom=fewest - 1)
+    limits = partial(_within, mean.limits, possible)
     return Measurement("mean_error_ratio", value, images, limits, method, possible=possible)
 
 
@@ -121,26 +108,17 @@ def _had_it_been(wrong_inside: int, inside: int, wrong: int, count: int, other: 
     return value, partial(error_ratio, other, inside, everywhere, count)
 
 
-def _difference_limits(first: Ratio, second: Ratio, left: float, alpha: float) -> tuple[float, float]:
-    (low_1, high_1), (low_2, high_2) = first.limits(alpha), second.limits(alpha)
-    value, reach = first.value - second.value, (-second.worth, first.worth)
-    below = left * math.hypot(first.value - low_1, high_2 - second.value)
-    above = left * math.hypot(high_1 - first.value, second.value - low_2)
-    low, high = widen_for_unseen(value, (value - below, value + above), first.wrong.size, alpha, reach)
-    return max(low, -second.most), min(high, first.most)
-
-
 def _within(limits: Limits, possible: tuple[float, float], alpha: float) -> tuple[float, float]:
     low, high = limits(alpha)
     return max(low, possible[0]), min(high, possible[1])
 
 
-def _nothing_known(possible: tuple[float, float]) -> Limits:
-    return lambda _: possible
-
-
 def _mean_value(ratios: Sequence[Ratio]) -> float:
     return math.fsum(ratio.value for ratio in ratios) / len(ratios)
+
+
+def _influence(ratios: Sequence[Ratio]) -> Floats:
+    return np.asarray(np.mean([ratio.influence for ratio in ratios], axis=0))
 
 
 def _most(ratios: Sequence[Ratio]) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eyechart.errors import NothingToMeasureError
-from eyechart.intervals import Mean, linearized
-from eyechart.measurement import Measurement
+from eyechart.intervals import Mean, clopper_pearson, linearized
+from eyechart.measurement import Limits, Measurement
 from eyechart.measures.accuracy import SHARE, accuracy, share
 from eyechart.measures.pairing import require_images, require_one_each, require_same_images, title
 from eyechart.predictions import Bools, Floats, Ints, Predictions
@@ -49,13 +50,17 @@ def shape_bias(predictions: Predictions, cues: Cues) -> Measurement:
     """Share of shape among the answers that name the shape's or the texture's class (Geirhos et al. 2019).
 
     Left out are images whose cues agree, and answers that name another class; `count` is what remains. The images share
-    their photographs, and the claim is about other photographs: the error is clustered by both kinds of them.
+    their photographs, and the claim is about other photographs: the error is clustered by both kinds of them, with the
+    degrees of freedom of the kind with fewer, and is never less than if each answer were independent (Clopper-Pearson),
+    which the few photographs of one category may suggest.
     Raises NothingToMeasureError where there are no images, or where no answer is of either kind.
     """
     bias, influence, decided = _bias(predictions, cues)
     mean = _clustered(bias, influence, decided, cues, SHARE)
+    count = int(np.count_nonzero(decided))
+    limits = partial(_limits, mean.limits, partial(clopper_pearson, round(bias * count), count))
     method = "Student's t, clustered by shape and by texture"
-    return Measurement("shape_bias", bias, int(np.count_nonzero(decided)), mean.limits, method, possible=SHARE)
+    return Measurement("shape_bias", bias, count, limits, method, possible=SHARE)
 
 
 @remembered
@@ -108,6 +113,12 @@ def _bias(predictions: Predictions, cues: Cues) -> tuple[float, Floats, Bools]:
         raise NothingToMeasureError(f"{title(predictions)}: no answer names the shape's or the texture's class")
     bias = int(np.count_nonzero(by_shape)) / count
     return bias, np.asarray((by_shape - bias * decided) / count, dtype=np.float64), decided
+
+
+def _limits(clustered: Limits, independent: Limits, alpha: float) -> tuple[float, float]:
+    """The wider of two limits on each side."""
+    (low_1, high_1), (low_2, high_2) = clustered(alpha), independent(alpha)
+    return min(low_1, low_2), max(high_1, high_2)
 
 
 def _clustered(value: float, influence: Floats, decided: Bools, cues: Cues, possible: tuple[float, float]) -> Mean:

@@ -1,0 +1,1 @@
+"""Behavior tests for vision models: what unit tests are to code, for a checkpoint."""

@@ -1,0 +1,7 @@
+"""`python -m eyechart` is the command `eyechart`."""
+
+import sys
+
+from eyechart.cli import main
+
+sys.exit(main())

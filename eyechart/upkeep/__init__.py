@@ -1,0 +1,1 @@
+"""What a store holds, and what of it nobody needs: `eyechart store`."""

@@ -1,0 +1,74 @@
+"""`eyechart compare`: which verdicts changed between two runs, or two models of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from eyechart import cli
+from eyechart.comparing.changes import Kind, changes
+from eyechart.judge import Outcome
+from eyechart.report import write_verdicts
+from tests.test_pages import RUN, claim
+
+P, F, Q, B, N = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        (P, P, Kind.SAME), (B, B, Kind.SAME), (P, Q, Kind.WORSE), (P, F, Kind.WORSE), (Q, F, Kind.WORSE),
+        (F, P, Kind.BETTER), (Q, P, Kind.BETTER), (P, B, Kind.OTHER), (B, F, Kind.OTHER), (N, P, Kind.OTHER),
+        (None, F, Kind.NEW), (P, None, Kind.GONE),
+    ],
+)  # fmt: skip
+def test_every_pair_of_verdicts_has_its_word(before, after, kind):
+    """Pass over inconclusive over fail; what was not measured in one of the runs is neither better nor worse."""
+    one = {("vit", "test_a.py::test_b[x]", ""): claim(outcome=before)} if before else {}
+    two = {("vit", "test_a.py::test_b[x]", ""): claim(outcome=after)} if after else {}
+    assert [change.kind for change in changes(one, two)] == [kind]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two runs: one claim got worse, one is the same, one model is new; another checkpoint was judged."""
+    other = {"behavior": "test_calibration.py::test_sure[validation]"}
+    write_verdicts(tmp_path / "old", RUN, [claim(), claim(**other)])
+    worse = claim(outcome=F, value=0.1, low=0.09, high=0.11)
+    write_verdicts(tmp_path / "new", {**RUN, "models": {"vit": "def"}}, [worse, claim(**other), claim("net")])
+    return tmp_path
+
+
+def test_two_runs(runs, capsys):
+    """Changes are listed with both measurements, the worse first; what else differs is said; worse is exit code 1."""
+    assert cli.main(["compare", str(runs / "old"), str(runs / "new" / "verdicts.json")]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "differs  vit: another checkpoint",
+        "worse  vit  test_calibration.py::test_sure[sketch]: pass → fail",
+        "         before ece 0.040 [0.030, 0.052], at most 0.08, 4,000 images",
+        "         after  ece 0.100 [0.090, 0.110], at most 0.08, 4,000 images",
+        "new    net  test_calibration.py::test_sure[sketch]: not judged → pass",
+        "         after  ece 0.040 [0.030, 0.052], at most 0.08, 4,000 images",
+        "3 claims: 1 worse, 0 better, 0 other, 0 gone, 1 new, 1 same",
+    ]
+
+
+def test_a_run_with_itself(runs, capsys):
+    """Nothing changed, exit code 0; --all lists what did not."""
+    assert cli.main(["compare", str(runs / "new"), str(runs / "new")]) == 0
+    assert capsys.readouterr().out == "3 claims: 0 worse, 0 better, 0 other, 0 gone, 0 new, 3 same\n"
+    assert cli.main(["compare", str(runs / "new"), str(runs / "new"), "--all"]) == 0
+    assert capsys.readouterr().out.count("same   ") == 3
+
+
+def test_two_models_of_a_run(runs, capsys):
+    """By behavior, whatever they are called; a claim that only one of them has is told."""
+    assert cli.main(["compare", "vit", "net", "--reports", str(runs / "new")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "2 claims: 0 worse, 1 better, 0 other, 1 gone, 0 new, 0 same"
+
+
+def test_an_unknown_model_and_a_missing_run_are_named(runs, capsys):
+    """The nearest model is offered; a path that is not there is said to hold no report."""
+    assert cli.main(["compare", "vitt", "net", "--reports", str(runs / "new")]) == 2
+    assert "no model 'vitt': did you mean 'vit'?" in capsys.readouterr().err
+    assert cli.main(["compare", str(runs / "new"), str(runs / "nowhere")]) == 2
+    assert "nowhere: no report of a run there" in capsys.readouterr().err
