@@ -1,4 +1,4 @@
-"""Baselines of recorded predictions: compared as far as they go, pinned like any other, and read as the candidate is."""
+"""Baselines of recorded predictions: compared as far as they go, pinned like others, read as the candidate is."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ def test_further_right_labels_are_right_for_the_baseline_too(tmp_path: Path):
     """An image that shows a cat and a dog: whoever names either is right."""
     run = both(tmp_path)
     own = run.predictions(Need("new", "pets"))
-    several = replace(own, also={key: (1,) for key in own.keys[32:].tolist()})
+    several = replace(own, also=dict.fromkeys(own.keys[32:].tolist(), (1,)))
     assert compare(accuracy(several), RIGHT, run, ZooModel("old", run))[0].value == 2 / COUNT
     stored = stored_tables("old", _only(run, "old", tmp_path))
     assert compare(accuracy(several), RIGHT, run, stored)[0].value == 2 / COUNT
 
 
 def test_a_baseline_is_read_out_as_the_candidate_is(tmp_path: Path):
-    """Other names of the images, and other classes: what was made of the candidate's table is made of the baseline's."""
+    """Other names of the images, other classes: what was made of its table is made of the baseline's."""
     run = both(tmp_path)
     rows = np.arange(COUNT - 1, 19, -1)
 
