@@ -248,6 +248,11 @@ class Run:
         """Take this for what a search found: a rehearsal before there was one."""
         self._found[need] = found
 
+    def tables(self, model: str) -> list[str]:
+        """Keys of the predictions of a model that this run may have judged."""
+        met = [(need, address.key) for need, address in self.addresses.items() if address.key]
+        return sorted({key for need, key in met if need.model == model and need.is_table and need.view != FEATURES})
+
     def dump(self) -> str:
         """Everything a worker needs to judge, as plain text."""
         addresses = [[asdict(need), asdict(address)] for need, address in self.addresses.items()]

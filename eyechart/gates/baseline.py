@@ -12,12 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from eyechart.errors import BlockedError, SpecError
+from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.gates.paired import loss
 from eyechart.judge import Bound
 from eyechart.measurement import Measurement
-from eyechart.predictions import Predictions
+from eyechart.predictions import Absent, ByKey, Predictions
 from eyechart.recipe import take
 from eyechart.run import Need, Run
 
@@ -32,71 +33,92 @@ class Baseline(Protocol):
     def name(self) -> str:
         """What verdicts call it."""
 
-    def find(self, model: str, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:
-        """Find what to compare `model`'s table with; BlockedError where there is nothing."""
+    def find(self, need: Need, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:
+        """Find what to compare the table that meets `need` with; BlockedError where there is nothing."""
 
 
-def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline) -> Measurement:
+def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline) -> tuple[Measurement, str]:
     """Measure how much worse `measurement` is than the same measure of the baseline, on the same images.
 
-    Raises BlockedError where the two cannot be compared, saying why.
+    Also says what is not known of how the two were predicted; mostly nothing. Raises BlockedError where they cannot be
+    compared, saying why.
     """
     if measurement.recipe is None or not measurement.recipe.tables():
         raise BlockedError(
             f"{measurement.measure} does not say what it was measured on, so no baseline can be measured"
         )
     own = measurement.recipe.tables()[0].model
+    unsaid: list[str] = []
 
     def change(value: Any) -> Any:
         if isinstance(value, Predictions) and value.model == own:
-            return _counterpart(value, run, baseline)
+            counterpart, unknown = _counterpart(value, run, baseline)
+            unsaid.append(unknown)
+            return counterpart
         return value
 
     try:
         other = measurement.recipe.with_changed(change).measure()
-        return loss(measurement, other, more_is_worse=bound.at_most is not None)
+        return loss(measurement, other, more_is_worse=bound.at_most is not None), next(filter(None, unsaid), "")
     except ValueError as error:
         raise BlockedError(f"{baseline.name} cannot be compared with: {error}") from error
 
 
-def _counterpart(own: Predictions, run: Run, baseline: Baseline) -> Predictions:
-    """The baseline's answers to the same images, in the same order."""
-    meta = run.store.read_meta(run.address(Need(own.model, own.image_set, own.view)))
-    found, read = baseline.find(own.model, meta)
+def _counterpart(own: Predictions, run: Run, baseline: Baseline) -> tuple[Predictions, str]:
+    """The baseline's answers to the same images, in the same order and read the same way; and what is not known."""
+    need = Need(own.model, own.image_set, own.view)
+    meta = run.store.read_meta(run.address(need))
+    found, read = baseline.find(need, meta)
     apart = differences(meta, found)
     if apart:
         raise BlockedError(f"{own.model} and baseline {baseline.name} cannot be compared: {'; '.join(apart)}")
-    table = read()
-    if not np.array_equal(table.keys, own.keys):
-        order = np.argsort(table.keys, kind="stable")
-        place = np.minimum(np.searchsorted(table.keys[order], own.keys), len(order) - 1)
-        rows = order[place]
-        missing = np.flatnonzero(table.keys[rows] != own.keys)
-        if missing.size:
-            raise BlockedError(
-                f"{missing.size} images of {own.image_set} are missing from baseline {baseline.name}, "
-                f"such as {str(own.keys[missing[0]])!r}"
-            )
-        table = take(table, rows)
-    return replace(table, labels=own.labels)
+    unknown = [name for name, each in ((own.model, meta), (baseline.name, found)) if not each.get("checkpoint")]
+    said = f"nobody recorded at which precision and preprocessing {' and '.join(unknown)} answered" if unknown else ""
+    if own.derive is None:
+        return replace(_in_order(read(), own, baseline), labels=own.labels, also=own.also), said
+    whole = run.predictions(need)
+    table = replace(_in_order(read(), whole, baseline), labels=whole.labels, also=whole.also)
+    return _in_order(own.derive(table), own, baseline), said
+
+
+def _in_order(table: Predictions, own: Predictions, baseline: Baseline) -> Predictions:
+    """The answers to the images of `own`, in its order. Raises BlockedError where some are missing."""
+    if np.array_equal(table.keys, own.keys):
+        return table
+    order = np.argsort(table.keys, kind="stable")
+    place = np.minimum(np.searchsorted(table.keys[order], own.keys), len(order) - 1)
+    rows = order[place]
+    missing = np.flatnonzero(table.keys[rows] != own.keys)
+    if missing.size:
+        raise BlockedError(
+            f"{missing.size} images of {own.image_set} are missing from baseline {baseline.name}, "
+            f"such as {str(own.keys[missing[0]])!r}"
+        )
+    return take(table, rows)
 
 
 def differences(own: Meta, other: Meta) -> list[str]:
-    """Say what keeps two tables from being compared: other images, view, precision or preprocessing."""
+    """Say what keeps two tables from being compared: other images, view, precision or preprocessing.
+
+    Recorded predictions do not tell the last two; what is not known differs from nothing.
+    """
     found = []
     if own["images"]["fingerprint"] != other["images"]["fingerprint"]:
         found.append(f"other images ({_images(own)} and {_images(other)})")
-    names = (("view", "view"), ("views_version", "version of the views"))
-    found += [_apart(word, own.get(key), other.get(key)) for key, word in names if own.get(key) != other.get(key)]
-    one, two = own["checkpoint"], other["checkpoint"]
-    for key, word in (("precision", "precision"), ("classes", "number of classes")):
-        if one.get(key) != two.get(key):
-            found.append(_apart(word, one.get(key), two.get(key)))
+    if own["view"] != other["view"]:
+        found.append(_apart("view", own["view"], other["view"]))
+    one, two = own.get("checkpoint"), other.get("checkpoint")
+    if not one or not two:
+        return found
+    pairs = [
+        ("version of the views", own.get("views_version"), other.get("views_version")),
+        ("precision", one.get("precision"), two.get("precision")),
+        ("number of classes", one.get("classes"), two.get("classes")),
+    ]
     first, second = _flat(one.get("preprocessing")), _flat(two.get("preprocessing"))
-    for key in sorted(first.keys() | second.keys()):
-        if first.get(key) != second.get(key):
-            found.append(_apart(f"preprocessing, {key}", first.get(key), second.get(key)))
-    return found
+    names = sorted(first.keys() | second.keys())
+    pairs += [(f"preprocessing, {key}", first.get(key), second.get(key)) for key in names]
+    return found + [_apart(*pair) for pair in pairs if pair[1] != pair[2]]
 
 
 def _images(meta: Meta) -> str:
@@ -124,10 +146,10 @@ class ZooModel:
     name: str
     run: Run
 
-    def find(self, model: str, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:  # noqa: ARG002  # one call for all
+    def find(self, need: Need, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:  # noqa: ARG002  # one call for all
         """Find what the same run predicted."""
-        need = Need(self.name, meta["image_set"], meta["view"])
-        return self.run.store.read_meta(self.run.address(need)), lambda: self.run.predictions(need)
+        theirs = replace(need, model=self.name)
+        return self.run.store.read_meta(self.run.address(theirs)), lambda: self.run.predictions(theirs)
 
 
 @dataclass(frozen=True)
@@ -137,8 +159,9 @@ class StoredTables:
     name: str
     tables: Sequence[tuple[Path, Meta]]
 
-    def find(self, model: str, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:
+    def find(self, need: Need, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:
         """Find the table about the same images and view: of the model of this name, or of the only model there is."""
+        model = need.model
         models = sorted({str(each["model"]) for _, each in self.tables})
         if len(models) > 1 and model not in models:
             raise BlockedError(f"baseline {self.name} holds predictions of {', '.join(models)}, and none of {model}")
@@ -172,7 +195,7 @@ def stored_tables(name: str, place: Path) -> StoredTables:
     if not tables:
         found = f"{len(files)} Parquet tables, none with" if files else "no Parquet table with"
         raise SpecError(
-            f"--baseline {place}: {found} a record of its images, view and checkpoint. A baseline is a table of "
+            f"--baseline {place}: {found} a record of its model, images and view. A baseline is a table of "
             "the store, or what `eyechart baseline save` pinned"
         )
     return StoredTables(name, tables)
@@ -185,30 +208,37 @@ def read_meta(path: Path) -> Meta | None:
         meta = json.loads(found.get(b"eyechart", b"{}"))
     except (OSError, pa.ArrowException, json.JSONDecodeError) as error:
         raise SpecError(f"--baseline: {path}: cannot be read as a Parquet table of predictions ({error})") from error
-    return meta if {"model", "image_set", "view", "images", "checkpoint"} <= meta.keys() else None
+    return meta if {"model", "image_set", "view", "images"} <= meta.keys() else None
 
 
 @functools.lru_cache(maxsize=64)
 def read_table(path: Path) -> Predictions:
     """Read one stored table. Raises BlockedError where it is damaged."""
     meta = read_meta(path) or {}
+    names = pq.read_schema(path).names
     try:
         table = pq.read_table(path, columns=["key", "label", "predicted", "confidence"])
     except (OSError, pa.ArrowException) as error:
         raise BlockedError(f"baseline {path}: cannot be read ({error})") from error
     keys, labels, predicted, confidence = (column.to_numpy() for column in table.columns)
-    if not np.isfinite(confidence).all():
+    unsure = table["confidence"].null_count == len(table) > 0
+    if not np.isfinite(confidence).all() and not unsure:
         raise BlockedError(f"baseline {path}: some of its answers are not numbers")
 
-    def logits() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-        if "logits" not in pq.read_schema(path).names:
-            raise LookupError(f"baseline {path} holds no logits")
-        column = pq.read_table(path, columns=["logits"])["logits"].combine_chunks()
-        return np.asarray(column.flatten().to_numpy().reshape(len(column), -1), dtype=np.float64)
+    def matrix(column: str) -> NDArray[Any]:
+        if column not in names:
+            raise NotApplicableError(f"baseline {path} was recorded without {column}")
+        values = pq.read_table(path, columns=[column])[column].combine_chunks()
+        return np.asarray(values.flatten().to_numpy().reshape(len(values), -1))
 
+    recorded = {name: functools.partial(matrix, name) for name in ("probabilities", "ranked") if name in names}
+    absent = Absent(f"baseline {path} was recorded without the probability of its answers")
     return Predictions(
         str(meta.get("model")), str(meta.get("image_set")), str(meta.get("view")), keys.astype(np.str_),
-        labels.astype(np.int64), predicted.astype(np.int64), confidence.astype(np.float64), logits,
+        labels.astype(np.int64), predicted.astype(np.int64),
+        absent if unsure else confidence.astype(np.float64),  # type: ignore[arg-type]  # it stands for numbers that are not there
+        lambda: np.asarray(matrix("logits"), dtype=np.float64),
+        recorded=ByKey(keys.astype(np.str_), recorded) if recorded else None,
     )  # fmt: skip
 
 

@@ -10,9 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from eyechart.checkpoint import Resolved
 from eyechart.errors import SpecError, nearest
-from eyechart.gates.baseline import Baseline, ZooModel, read_meta, stored_tables
+from eyechart.gates.baseline import Baseline, ZooModel, stored_tables
 from eyechart.run import Run
 
 RECORD = "baseline.json"
@@ -61,21 +60,21 @@ def save(
     if target.exists() and not replace:
         raise SpecError(f"baseline {name!r} is pinned already ({target}); --replace moves it, and with it every margin")
     run = _last_run(reports)
-    judged = {model: identity for model, identity in run["models"].items() if identity}
+    judged = {model: keys for model, keys in run.get("tables", {}).items() if keys}
     unknown = [model for model in models if model not in judged]
     if unknown:
         raise SpecError(f"the last run did not judge {unknown[0]!r}: {nearest(unknown[0], judged)}")
     if name in run["models"]:
         raise SpecError(f"baseline {name!r}: a model of zoo {run['zoo']} has this name; --baseline could mean either")
-    wanted = {model: judged[model] for model in models or judged}
-    found = _tables(store, wanted, {entry["fingerprint"] for entry in run["image_sets"].values()})
+    wanted = models or tuple(judged)
+    found = _tables(store, {key for model in wanted for key in judged[model]})
     if not found:
         raise SpecError(f"store {store} holds no predictions of the last run ({reports / 'verdicts.json'})")
     record = {
         "name": name,
         "pinned": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "zoo": run["zoo"],
-        "models": wanted,
+        "models": {model: run["models"].get(model) for model in wanted},
         "precision": run["precision"],
         "tables": len(found),
     }
@@ -98,16 +97,13 @@ def _last_run(reports: Path) -> dict[str, Any]:
         ) from error
 
 
-def _tables(store: Path, models: dict[str, str], image_sets: set[str]) -> list[Path]:
-    """Tables of the store that these checkpoints answered for these image sets, by content and not by name."""
-    found = []
-    for path in sorted((store / "predictions").glob("*.parquet")):
-        meta = read_meta(path)
-        if meta is None or meta["images"]["fingerprint"] not in image_sets:
-            continue
-        if Resolved.from_json(meta["checkpoint"]).identity == models.get(meta["model"]):
-            found.append(path)
-    return found
+def _tables(store: Path, keys: set[str]) -> list[Path]:
+    """Tables of the store that the run judged. Raises SpecError where some of them are gone."""
+    paths = [store / "predictions" / f"{key}.parquet" for key in sorted(keys)]
+    lost = [path for path in paths if not path.is_file()]
+    if lost and len(lost) < len(paths):
+        raise SpecError(f"{len(lost)} of the {len(paths)} tables that the last run judged are gone, such as {lost[0]}")
+    return [path for path in paths if path not in lost]
 
 
 def _copy(tables: list[Path], record: dict[str, Any], target: Path) -> None:

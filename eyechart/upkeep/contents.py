@@ -102,7 +102,8 @@ def _tables(root: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
 def _why_unused(meta: dict[str, Any] | None, identities: set[str], unknown: set[tuple[str, str]]) -> str:
     if meta is None:
         return "damaged, or it does not say what it is"
-    if Resolved.from_json(meta["checkpoint"]).identity in identities:
+    made_by = meta.get("checkpoint")  # a recording has none: it goes by its name
+    if made_by and Resolved.from_json(made_by).identity in identities:
         return ""
     if (meta["model"], meta["image_set"].removesuffix(TRAINING)) in unknown:
         return ""
