@@ -42,7 +42,7 @@ Wanted = tuple["Ints", str, "Geometry", tuple["Job", ...]]
 
 
 class Preparer:
-    """Makes batches of one image set: each chunk is read once, and changed once for each view, if they come in order."""
+    """Makes batches of one image set: each chunk is read once, and changed once a view, if they come in order."""
 
     def __init__(self, images: ImageSet, pace: Pace) -> None:
         """Prepare from `images`, timing the reading."""
