@@ -164,8 +164,9 @@ class RecordedAnswers:
 
     def _key(self, need: Need, images: ImageSet) -> str:
         spec = self._spec(need)
-        if need.contract or need.view != ORIGINAL:
-            asked = f"contract {need.contract!r}" if need.contract else f"view {need.view}"
+        if not need.is_table or need.view != ORIGINAL:
+            kinds = {f"contract {need.contract!r}": need.contract, f"search {need.search!r}": need.search}
+            asked = next((name for name, given in kinds.items() if given), f"view {need.view}")
             raise NotApplicableError(f"its predictions were recorded elsewhere; {asked} needs a live model")
         space = self._run.zoo.labels(need.image_set)
         through = readout(answer_space(spec, space), space).identity

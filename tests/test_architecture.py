@@ -24,6 +24,7 @@ LAYERS = [
     {"claims", "run", "pace"},
     {
         "predict",
+        "preparing",
         "answering",
         "locating",
         "evidence",

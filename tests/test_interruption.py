@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from eyechart.predict import BATCH, CHUNK
+from eyechart.answering import BATCH
+from eyechart.predict import CHUNK
 from tests.harness import ROOT, command, run_pytest, surroundings, toy, zoo_file
 
 pytestmark = pytest.mark.slow

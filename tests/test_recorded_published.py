@@ -10,6 +10,7 @@ import pytest
 from eyechart.intervals import clopper_pearson
 from eyechart.measures import Cues, accuracy, calibration_error, error_ratio, mean_error_ratio, only, shape_bias
 from eyechart.run import Need, Run
+from tests.harness import ROOT, run_pytest
 from tests.recordings import PUBLISHED, REAL, judged, needs_data, recorded
 
 pytestmark = needs_data
@@ -170,30 +171,83 @@ def test_softmax_of_cifar_10(run):
     assert found["brier"] == pytest.approx(0.14387109174081647, abs=1e-9)
 
 
-def test_behaviors_judge_recorded_zoos(tmp_path):
-    """The same numbers through `pytest behaviors/`, and what a recording cannot answer is not applicable."""
-    from tests.harness import ROOT, run_pytest
-
-    models = {name: MODELS[name] for name in ("resnet50", "tv-resnet18", "wide-resnet")}
-    file = tmp_path / "models.yaml"
-    file.write_text(json.dumps({"zoos": {"published": {"image_sets": PUBLISHED, "models": models}}}))
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory) -> list[dict]:
+    """What `pytest behaviors/` writes about the zoo of all recordings."""
+    folder = tmp_path_factory.mktemp("judged")
+    file = folder / "models.yaml"
+    file.write_text(json.dumps({"zoos": {"published": {"image_sets": PUBLISHED, "models": MODELS}}}))
     made = run_pytest(
-        ROOT / "behaviors", f"--models={file}", "--zoo=published", f"--data={REAL}", f"--store={tmp_path / 'store'}",
-        reports=tmp_path / "reports",
+        ROOT / "behaviors", f"--models={file}", "--zoo=published", f"--data={REAL}", f"--store={folder / 'store'}",
+        reports=folder / "reports",
     )  # fmt: skip
-    records = {(r["model"], r["image_set"], r["measure"]): r["value"] for r in made.data["verdicts"] if r["measure"]}
-    assert records["resnet50", "imagenet-1k", "top1"] == 0.7613
-    assert records["resnet50", "imagenet-1k", "ece_15_equal_width"] == pytest.approx(0.03730791263658202, abs=1e-9)
-    assert records["wide-resnet", "cifar-10", "nll"] == pytest.approx(0.37816958639618814, abs=1e-9)
-    assert records["tv-resnet18", "imagenet-v2", "top1"] == 0.5718
-    reasons = {
-        (r["model"], r["behavior"]): r["reason"] for r in made.data["verdicts"] if r["verdict"] == "not_applicable"
+    assert made.code in (0, 10), made.text
+    return list(made.data["verdicts"])
+
+
+CUES = "test_shape_bias.py::test_shape_counts_beside_texture[cue-conflict]"
+"""The claim about the shape bias of all images, beside those of each category."""
+
+MEASURED = {
+    ("resnet50", "imagenet-1k", "top1"): 0.76130,
+    ("vit", "imagenet-1k", "top1"): 0.78006,
+    ("resnet50", "imagenet-real", "top1"): 38_855 / 46_837,
+    ("vit", "imagenet-real", "top1"): 39_337 / 46_837,
+    ("resnet50", "imagenet-1k", "ece_15_equal_width"): 0.03730791263658202,
+    ("vit", "imagenet-1k", "ece_15_equal_width"): 0.014125384529544056,
+    ("vit-sup", "cue-conflict", "top1"): 0.32421875,
+    ("tv-resnet50", "cue-conflict", "top1"): 0.18281250,
+    ("tv-resnet50", "imagenet-1k", "top1"): 0.7613,
+    ("tv-resnet50", "imagenet-1k", "top5"): 0.92862,
+    ("tv-resnet18", "imagenet-1k", "top1"): 0.69758,
+    ("tv-resnet18", "imagenet-1k", "top5"): 0.89076,
+    ("tv-resnet50", "imagenet-v2", "top1"): 0.6333,
+    ("tv-resnet50", "imagenet-v2", "top5"): 0.8465,
+    ("tv-resnet18", "imagenet-v2", "top1"): 0.5718,
+    ("tv-resnet18", "imagenet-v2", "top5"): 0.8019,
+    ("wide-resnet", "cifar-10", "top1"): 0.9109,
+    ("wide-resnet", "cifar-10", "ece_15_equal_width"): 0.05371629542112352,
+    ("wide-resnet", "cifar-10", "nll"): 0.37816958639618814,
+    ("wide-resnet", "cifar-10", "brier"): 0.14387109174081647,
+}  # fmt: skip
+"""(model, image set, measure) → the value, computed independently."""
+
+
+def test_every_value_comes_out_of_a_run(verdicts):
+    """Counts and their ratios exactly, the others within 1e-9; nothing is blocked."""
+    records = {(r["model"], r["image_set"], r["measure"]): r["value"] for r in verdicts if r["measure"]}
+    assert {key: records.get(key) for key in MEASURED} == {
+        key: pytest.approx(value, abs=1e-9 if key[2][:3] in ("ece", "nll", "bri") else 0.0)
+        for key, value in MEASURED.items()
     }
+    biases = {r["model"]: r["value"] for r in verdicts if r["behavior"] == CUES and r["measure"] == "shape_bias"}
+    assert biases == {"vit-sup": 340 / (340 + 513), "tv-resnet50": 170 / (170 + 621)}
+    assert not [r for r in verdicts if r["verdict"] in ("blocked", "fail")]
+
+
+@pytest.mark.parametrize(("model", "column", "right"), [("resnet50", 1, 34430), ("vit", 2, 35394)])
+def test_every_error_ratio_comes_out_of_a_run(verdicts, model, column, right):
+    """All 16, to the last digit."""
+    found = {
+        r["behavior"].partition("[imagenet-x-")[2].rstrip("]"): r["value"]
+        for r in verdicts
+        if r["measure"] == "error_ratio" and r["model"] == model
+    }
+    usual = (46_110 - right) / 46_110
+    assert found == {factor: pytest.approx(row[column] / row[0] / usual, rel=1e-14) for factor, row in ERRORS.items()}
+    assert {factor: found[factor] for factor in RATIOS[model]} == pytest.approx(RATIOS[model], abs=1e-14)
+
+
+def test_what_a_recording_cannot_answer_is_not_applicable(verdicts):
+    """Calibration without probabilities, contracts, views and searches without a model; each with the reason."""
+    reasons = {(r["model"], r["behavior"]): r["reason"] for r in verdicts if r["verdict"] == "not_applicable"}
     calibration = "test_calibration.py::test_confidence_matches_accuracy[imagenet-v2]"
     assert "recorded without the probability of its answers" in reasons["tv-resnet18", calibration]
     contract = "test_contract.py::test_an_answer_repeats[imagenet-1k]"
-    assert "needs a live model" in reasons["resnet50", contract]
-    assert not [r for r in made.data["verdicts"] if r["verdict"] == "blocked"]
+    assert "contract 'repeatable' needs a live model" in reasons["resnet50", contract]
+    searched = [reason for (_, behavior), reason in reasons.items() if "search '" in reason]
+    assert searched
+    assert all("needs a live model" in reason for reason in searched)
 
 
 def test_a_limit_keeps_the_join_whole(tmp_path):

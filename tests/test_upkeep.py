@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from eyechart import cli
@@ -72,7 +73,12 @@ def test_another_file_may_need_it(made, tmp_path, capsys):
 
 
 def test_a_model_whose_checkpoint_is_not_known_keeps_its_name(made, capsys):
-    """After an update of a library only loading could tell what it is: nothing of it is removed."""
+    """After an update of a library only loading could tell what it is: nothing goes, training images included."""
+    path = next((made.store / "predictions").glob("*.parquet"))
+    table = pq.read_table(path)
+    meta = json.loads(table.schema.metadata[b"eyechart"])
+    meta = {"eyechart": json.dumps({**meta, "image_set": f"{meta['image_set']}:train"})}
+    pq.write_table(table.replace_schema_metadata(meta), path)
     for path in (made.store / "resolved").glob("*.json"):
         path.unlink()
     assert prune(made, "--yes") == 0

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from eyechart.errors import NothingToMeasureError
+from eyechart.errors import NotApplicableError, NothingToMeasureError
 from eyechart.intervals import clopper_pearson, mean_of, mean_over_draws, tango
 from eyechart.measurement import Measurement
 from eyechart.measures.combining import average, difference
@@ -23,9 +23,27 @@ SHARE = (0.0, 1.0)
 
 @remembered
 def accuracy(predictions: Predictions) -> Measurement:
-    """Share of images whose class the checkpoint names. Raises NothingToMeasureError where there are no images."""
+    """Share of images whose class the checkpoint names; beside it, where a source lists its best answers, top-5.
+
+    Raises NothingToMeasureError where there are no images.
+    """
     require_images(predictions)
-    return share("top1", int(np.count_nonzero(predictions.correct)), len(predictions))
+    made = share("top1", int(np.count_nonzero(predictions.correct)), len(predictions))
+    return replace(made, companions=_top_five(predictions))
+
+
+def _top_five(predictions: Predictions) -> tuple[Measurement, ...]:
+    """Share of images whose class is among the five best answers, or nothing where they are not listed."""
+    if predictions.recorded is None or not predictions.recorded.has("ranked"):
+        return ()
+    try:
+        best = predictions.ranked(5)
+    except NotApplicableError:
+        return ()
+    among = (best == predictions.labels[:, None]).any(axis=1)
+    for row, key in enumerate(predictions.keys.tolist() if predictions.also else ()):
+        among[row] |= bool(set(best[row].tolist()) & set(predictions.also.get(key, ())))
+    return (share("top5", int(np.count_nonzero(among)), len(predictions)),)
 
 
 @remembered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eyechart.errors import NothingToMeasureError
 from eyechart.intervals import Mean, clopper_pearson, linearized
 from eyechart.measurement import Limits, Measurement
-from eyechart.measures.accuracy import SHARE, share
+from eyechart.measures.accuracy import SHARE, accuracy, share
 from eyechart.measures.pairing import require_images, require_one_each, require_same_images, title
 from eyechart.predictions import Bools, Floats, Ints, Predictions
 from eyechart.recipe import remembered
@@ -81,13 +81,17 @@ def shape_bias_drop(first: Predictions, second: Predictions, cues: Cues) -> Meas
 
 @remembered
 def cue_decisions(predictions: Predictions, cues: Cues) -> Measurement:
-    """Share of images with conflicting cues whose answer names one of both; where it is low, shape bias says little."""
+    """Share of images with conflicting cues whose answer names one of both; where it is low, shape bias says little.
+
+    Beside it the share of all images, those with equal cues among them, that are named by their shape.
+    """
     by_shape, by_texture = _decisions(predictions, cues)
-    return share(
+    made = share(
         "cue_decisions",
         int(np.count_nonzero(by_shape | by_texture)),
         int(np.count_nonzero(cues.shapes != cues.textures)),
     )
+    return replace(made, companions=(accuracy(predictions),))
 
 
 def _decisions(predictions: Predictions, cues: Cues) -> tuple[Bools, Bools]:

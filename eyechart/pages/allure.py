@@ -79,7 +79,11 @@ def configuration(models: Sequence[str], output: Path) -> str:
         "reportLanguage": "en",
         "groupBy": ["feature", "story"],
         "charts": [
-            {"type": "problemsDistribution", "title": "Share of claims that are not kept", "by": "environment"},
+            {
+                "type": "problemsDistribution",
+                "title": "Failed or blocked, of the claims that were decided",
+                "by": "environment",
+            },
             {"type": "currentStatus", "title": "Claims"},
         ],
     }

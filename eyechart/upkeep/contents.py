@@ -13,7 +13,7 @@ from typing import Any
 from eyechart.checkpoint import Resolved
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.gates.baseline import read_meta
-from eyechart.locating import Locator
+from eyechart.locating import TRAINING, Locator
 from eyechart.miniature.fingerprints import recorded
 from eyechart.progress import Progress
 from eyechart.run import Run, Settings
@@ -105,7 +105,7 @@ def _why_unused(meta: dict[str, Any] | None, identities: set[str], unknown: set[
     made_by = meta.get("checkpoint")  # a recording has none: it goes by its name
     if made_by and Resolved.from_json(made_by).identity in identities:
         return ""
-    if (meta["model"], meta["image_set"]) in unknown:
+    if (meta["model"], meta["image_set"].removesuffix(TRAINING)) in unknown:
         return ""
     return f"no declared model is the {meta['model']} of {str(meta.get('made', '?'))[:10]}"
 
