@@ -10,7 +10,7 @@ import pytest
 from eyechart.errors import EyechartError
 from fixtures import allure_results, outcomes
 from fixtures.options import add_options, judges, make_session
-from fixtures.planning import plan
+from fixtures.planning import forewarn, plan
 from fixtures.reporting import Reporting
 from fixtures.scheduling import ByModel
 from fixtures.session import SESSION, JudgeSession
@@ -92,7 +92,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """Under xdist the controller collects for itself and predicts, before any worker starts."""
     if judging := _session(config):
-        judging.predict(judging.collect_here(), config)
+        items = judging.collect_here()
+        forewarn(judging, items, config)
+        judging.predict(items, config)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -118,6 +120,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         plan(session, judging)
         return True
     if judging and not config.option.collectonly and not session.testsfailed and not _is_worker(config):
+        forewarn(judging, session.items, config)
         judging.predict(session.items, config)
     return None
 

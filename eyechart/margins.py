@@ -80,11 +80,16 @@ class MarginEntry(Entry):
 def check_units(margins: Mapping[str, MarginEntry]) -> None:
     """Raise ValueError for a margin of a share that is written in points."""
     for measure, entry in margins.items():
-        if _named(measure, SHARES) and entry.margin >= 1.0:
+        if is_share(measure) and entry.margin >= 1.0:
             raise ValueError(
                 f"{measure} is a share, so its margin is one too: expected less than 1, found {entry.margin:g} "
                 f"(is {entry.margin / 100:g} meant, which is {entry.margin:g} points?)"
             )
+
+
+def is_share(measure: str) -> bool:
+    """Whether a measure is a share of images, so that a hundredth of it is a point."""
+    return _named(measure, SHARES) is not None
 
 
 def margin_of(measure: str, own: Mapping[str, MarginEntry]) -> Margin:

@@ -248,6 +248,12 @@ class Run:
         """Take this for what a search found: a rehearsal before there was one."""
         self._found[need] = found
 
+    def forget(self) -> None:
+        """Forget what was read and assumed, and all that was made of it: the rehearsal is over."""
+        self._read.clear()
+        self._found.clear()
+        self._derived.clear()
+
     def tables(self, model: str) -> list[str]:
         """Keys of the predictions of a model that this run may have judged."""
         met = [(need, address.key) for need, address in self.addresses.items() if address.key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from eyechart.digest import digest
 from eyechart.gates.paired import loss
 from eyechart.judge import Bound
 from eyechart.levels import Levels
-from eyechart.measurement import Measurement
+from eyechart.margins import is_share
+from eyechart.measurement import Limits, Measurement
 from eyechart.predictions import Ints, Predictions
 from eyechart.run import Need
 from eyechart.searches import Found, Search
@@ -51,8 +53,10 @@ class Forecast:
         return abs(self.value - self.bound.limit) >= self.reach
 
     def __str__(self) -> str:
-        """`44 images decide only differences beyond ±0.19`."""
-        return f"{self.images:,} images decide only differences beyond ±{self.reach:.2g}"
+        """`44 images decide only differences beyond ±19 points`; of a measure that is no share, `beyond ±0.98`."""
+        points = is_share(self.measure)
+        reach = float(f"{self.reach * 100 if points else self.reach:.2g}")
+        return f"{self.images:,} images decide only differences beyond ±{reach:g}{' points' if points else ''}"
 
 
 def forecast(claim: Claim, measurement: Measurement, bound: Bound, levels: Levels) -> Forecast:
@@ -74,6 +78,7 @@ def forecast(claim: Claim, measurement: Measurement, bound: Bound, levels: Level
 def against_itself(measurement: Measurement, bound: Bound) -> Measurement:
     """Measure the loss against a baseline that is as good and errs on other images, as often as `CHANGED` says.
 
+    The value is 0, as the assumption says, and not what the few images that change sides make of it.
     Raises ValueError for a measurement that does not say what it was measured on.
     """
     if measurement.recipe is None:
@@ -83,7 +88,14 @@ def against_itself(measurement: Measurement, bound: Bound) -> Measurement:
         return disturbed(value, "baseline") if isinstance(value, Predictions) else value
 
     other = measurement.recipe.with_changed(change).measure()
-    return loss(measurement, other, more_is_worse=bound.at_most is not None)
+    found = loss(measurement, other, more_is_worse=bound.at_most is not None)
+    limits = None if found.limits is None else partial(_moved, found.limits, -found.value)
+    return replace(found, value=0.0, limits=limits, had_it_been=None)
+
+
+def _moved(limits: Limits, by: float, alpha: float) -> tuple[float, float]:
+    low, high = limits(alpha)
+    return low + by, high + by
 
 
 def assumed(need: Need, keys: NDArray[np.str_], labels: Ints, classes: int, rate: float = DEFAULT_RATE) -> Predictions:
@@ -125,6 +137,23 @@ def disturbed(predictions: Predictions, why: str) -> Predictions:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What must be predicted of one image set: so many answers of models under views (searches count as one)."""
+
+    image_set: str
+    images: int
+    models: int
+    views: int
+    answers: int
+
+    def __str__(self) -> str:
+        """`validation: 3,000 images x 4 models x 11 views, 132,000 answers`; a search asks about some images again."""
+        sizes = [(self.images, "image"), (self.models, "model"), (self.views, "view")]
+        product = " x ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in sizes)
+        return f"{self.image_set}: {product}, {self.answers:,} answers"
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What predicting for one model costs: images that are not answered yet, over all its sets and views."""
 
@@ -135,24 +164,39 @@ class Cost:
     note: str
 
 
-def table(forecasts: Sequence[Forecast], blocked: Sequence[tuple[Claim, str]], costs: Iterable[Cost]) -> list[str]:
+def table(
+    forecasts: Sequence[Forecast], blocked: Sequence[tuple[Claim, str]], loads: Iterable[Load], costs: Iterable[Cost]
+) -> list[str]:
     """Lines of the plan: what cannot be decided first, then the cost."""
     weak = [each for each in forecasts if not each.decidable]
     lines = [f"{len(forecasts) - len(weak)} of {len(forecasts)} claims can be decided (9 times of 10, if the"
              " checkpoint is like the one assumed)"]  # fmt: skip
-    for each in sorted(weak, key=lambda one: (one.claim.model, one.claim.behavior, one.claim.versus or "")):
-        versus = f" vs {each.claim.versus}" if each.claim.versus else ""
-        lines.append(
-            f"  cannot be decided  {each.claim.model}  {each.claim.behavior}{versus}: {each}; "
-            f"assumed {each.measure} {each.value:.3f}, {each.bound}"
-        )
-    lines += [f"  cannot be planned  {claim.model}  {claim.behavior}: {reason}" for claim, reason in blocked]
+    lines += [
+        f"  cannot be decided  {each.claim.model}  {_name(each.claim)}: {each}; "
+        f"assumed {each.measure} {each.value:.3f}, {each.bound}"
+        for each in sorted(weak, key=lambda one: (one.claim.model, one.claim.behavior, one.claim.versus or ""))
+    ]
+    lines += [f"  cannot be planned  {claim.model}  {_name(claim)}: {reason}" for claim, reason in blocked]
+    lines += [f"  {load}" for load in loads]
     total = 0.0
     for cost in costs:
         time = _duration(math.nan if cost.seconds is None else cost.seconds)
         total += math.nan if cost.seconds is None else cost.seconds
         lines.append(f"  {cost.model}: {cost.answers:,} answers in {cost.tables} tables, {time} ({cost.note})")
     return [*lines, f"predicting takes {_duration(total)} in all"]
+
+
+def warnings(forecasts: Sequence[Forecast], assumption: str) -> list[str]:
+    """Lines before a run that must predict: what the images would leave open. Nothing where they can decide all."""
+    weak = [each for each in forecasts if not each.decidable]
+    if not weak:
+        return []
+    said = f"{len(weak)} of {len(forecasts)} claims about a model like the one assumed ({assumption}) would stay open:"
+    return [said, *(f"  {_name(each.claim)}: {each}" for each in weak)]
+
+
+def _name(claim: Claim) -> str:
+    return f"{claim.behavior} vs {claim.versus}" if claim.twin else claim.behavior
 
 
 def _duration(seconds: float) -> str:

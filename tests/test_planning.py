@@ -1,0 +1,107 @@
+"""Power before cost: what the images cannot decide is named before anything is predicted, and nothing of it stays."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eyechart.claims import Claim, Subject
+from eyechart.gates.plan import Forecast, against_itself, forecast
+from eyechart.judge import Bound
+from eyechart.levels import Levels
+from eyechart.measures import accuracy, error_ratio
+from tests.gate_project import Project, Toy, _index, project
+from tests.harness import run_pytest, toy, zoo_file
+from tests.made_predictions import made
+
+CLAIM = Claim(model="toy", behavior="test_mistakes.py::test_factor[set-brighter]", subject=Subject("set", ("set",)))
+TOLD = "would stay open:"
+
+
+@pytest.fixture
+def cold(tmp_path: Path) -> tuple[Project, Path]:
+    """A project of 60 images, and a store that holds their index and no predictions."""
+    here = project(tmp_path / "project")
+    here.fill({"one": Toy(0.9), "two": Toy(0.9, seed=1)}, images=60)
+    for name in ("validation", "sketch"):
+        _index(tmp_path / "cold", name, 60)
+    return here, tmp_path / "cold"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_run_names_what_it_cannot_decide_before_it_predicts(cold: tuple[Project, Path], workers: tuple[str, ...]):
+    """Once for all models, by the default rate; a run with nothing to predict judges, and is silent."""
+    here, store = cold
+    run = here.pytest("behaviors/", *workers, store=store)
+    behavior = "test_calibration.py::test_confidence[validation]"
+    before = run.text.partition("loading one")[0]
+    assert f"claims about a model like the one assumed (4 tables at a default accuracy of 0.8) {TOLD}" in before
+    assert (
+        len(re.findall(rf"  {re.escape(behavior)}: 60 images decide only differences beyond ±\d+ points", before)) == 1
+    )
+    assert {record["verdict"] for record in run.records} == {"blocked"}  # there is no model to predict with
+    assert TOLD not in here.pytest("behaviors/", *workers, reports="warm").text
+
+
+def test_a_stored_baseline_says_what_a_model_may_be_like(cold: tuple[Project, Path]):
+    """It is assumed in place of the default rate."""
+    here, store = cold
+    shutil.copytree(here.store / "predictions", here.root / "earlier")
+    arguments = ("behaviors/", "--model", "one", "--baseline", here.root / "earlier")
+    assert "(4 tables of the baseline)" in here.pytest(*arguments, store=store).text
+
+
+def test_what_was_assumed_is_forgotten(store: Path, tmp_path: Path):
+    """A run that had to predict judges what was predicted: the same records as a run that found it in the store."""
+    zoo = zoo_file(tmp_path / "models.yaml", {"saint": toy("saint")})
+    arguments = ("behaviors/test_calibration.py", "--models", zoo, "--store", store, "--limit", 60)
+    first, second = (run_pytest(*arguments, reports=tmp_path / name) for name in ("first", "second"))
+    assert TOLD in first.text
+    assert TOLD not in second.text
+    assert first.claims == second.claims
+    assert all(record["verdict"] != "blocked" for record in first.claims)
+
+
+def test_a_plan_counts_images_models_and_views(cold: tuple[Project, Path]):
+    """And a behavior that cannot be rehearsed is named, with what it raised."""
+    here, store = cold
+    (here.root / "behaviors" / "test_odd.py").write_text('''
+from eyechart.claims import needs, shifted
+
+@needs(shifted)
+def test_raises(predictions, require):
+    """It fails by itself."""
+    raise ValueError("no such thing")
+''')
+    run = here.pytest("behaviors/", "--plan", store=store)
+    assert run.code == 0, run.text
+    assert "  validation: 60 images x 2 models x 3 views, 360 answers" in run.text
+    assert "  sketch: 60 images x 2 models x 1 view, 120 answers" in run.text
+    assert "  cannot be planned  one  test_odd.py::test_raises[sketch]: ValueError: no such thing" in run.text
+
+
+def test_shares_are_told_in_points():
+    """44 images of a factor: 19 points of an error rate, but 0.98 of a ratio of two of them."""
+    told = [str(Forecast(CLAIM, measure, 0.0, Bound(at_most=0.02), reach, 44))
+            for measure, reach in (("factor_error", 0.1913), ("top1", 1.049), ("error_ratio", 0.98))]  # fmt: skip
+    assert told[0] == "44 images decide only differences beyond ±19 points"
+    assert told[1] == "44 images decide only differences beyond ±100 points"
+    assert told[2] == "44 images decide only differences beyond ±0.98"
+
+
+def test_the_baseline_of_a_plan_is_as_good_as_the_candidate():
+    """The assumed loss is 0, and not what the few images of a factor that change sides make of it."""
+    right = [row % 5 > 0 for row in range(1000)]
+    inside = [row < 44 for row in range(1000)]
+    for measured in (accuracy(made(np.array(right))), error_ratio(made(np.array(right)), np.array(inside))):
+        found = against_itself(measured, Bound(at_most=1.5))
+        low, high = found.limits(0.025)
+        assert found.value == 0.0
+        assert low < 0.0 < high
+    wide = forecast(CLAIM, found, Bound(at_most=0.02), Levels())
+    assert not wide.decidable
+    assert 0.1 < wide.reach < 0.3
