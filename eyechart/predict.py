@@ -26,7 +26,7 @@ from eyechart.errors import BlockedError, NotApplicableError, StoreError
 from eyechart.images import ImageSet
 from eyechart.locating import TRAINING, Locator
 from eyechart.pace import Pace
-from eyechart.preparing import Prepared, Preparer, Wanted
+from eyechart.predictions import Ints
 from eyechart.progress import Progress
 from eyechart.recorded import RecordedAnswers
 from eyechart.run import FEATURES, Address, Need, Run
@@ -34,7 +34,7 @@ from eyechart.searches import most_answers
 from eyechart.views import ORIGINAL, View
 
 if TYPE_CHECKING:
-    from eyechart.checkpoint import Checkpoint, Geometry
+    from eyechart.checkpoint import Batch, Checkpoint, Geometry
 
 CHUNK = 512
 """Images read, answered and written to disk at a time."""
@@ -170,49 +170,51 @@ class Predictor(Locator):
 
     def _predict_set(self, name: str, jobs: list[Job]) -> None:
         run, images = self.run, self.images(name)
-        preparer = Preparer(images, self._pace)
-        try:
-            for prepared in preparer.ahead(self._wanted(images, jobs)):
-                self._answer(images, prepared)
-        finally:
-            run.cost.images_read += preparer.images_read
+        for start in range(0, len(images), CHUNK):
+            rows = np.arange(start, min(start + CHUNK, len(images)))
+            todo = [job for job in jobs if job.need not in run.addresses and not run.store.has_part(job.key, start)]
+            self._progress.step((len(jobs) - len(todo)) * len(rows), name)
+            if todo:
+                self._predict_chunk(images, rows, todo)
         for job in jobs:
             if job.need not in run.addresses:
                 run.store.finish(job.key, meta_of(run, job))
                 run.addresses[job.need] = Address(job.key)
 
-    def _wanted(self, images: ImageSet, jobs: list[Job]) -> Iterator[Wanted]:
-        """What is still to be answered, chunk by chunk, view by view, and by how the models crop."""
-        run = self.run
-        for start in range(0, len(images), CHUNK):
-            rows = np.arange(start, min(start + CHUNK, len(images)))
-            todo = [job for job in jobs if job.need not in run.addresses and not run.store.has_part(job.key, start)]
-            self._progress.step((len(jobs) - len(todo)) * len(rows), images.name)
-            for view_name in dict.fromkeys(job.need.view for job in todo):
-                view = ORIGINAL if view_name == FEATURES else View.parse(view_name)
-                geometries: dict[Geometry, list[Job]] = {}
-                for job in todo:
-                    if job.need.view == view_name:
-                        geometries.setdefault(job.geometry(view), []).append(job)
-                yield from ((rows, view_name, geometry, tuple(alike)) for geometry, alike in geometries.items())
-
-    def _answer(self, images: ImageSet, prepared: Prepared) -> None:
-        rows, batch = prepared.rows, prepared.batch
-        for job in prepared.jobs:
-            if job.need in self.run.addresses:  # refused since this was prepared
-                continue
-            if isinstance(batch, BlockedError):
-                self._refuse(job, batch)
-                continue
-            try:
-                with self._pace.of_model(job.need.model, len(rows)):
-                    answers = forward(job.asked, batch, self.run.cost)
-            except (BlockedError, NotApplicableError) as error:
+    def _predict_chunk(self, images: ImageSet, rows: Ints, jobs: list[Job]) -> None:
+        try:
+            with self._pace.of_set(images.name, len(rows)):
+                raw = images.read(rows)
+        except BlockedError as error:  # a file that changed since the set was indexed
+            for job in jobs:
                 self._refuse(job, error)
+            return
+        self.run.cost.images_read += len(rows)
+        for view_name in dict.fromkeys(job.need.view for job in jobs):
+            view = ORIGINAL if view_name == FEATURES else View.parse(view_name)
+            try:
+                changed = [view.of_image(image) for image in raw]
+            except BlockedError as error:
+                for job in (job for job in jobs if job.need.view == view_name):
+                    self._refuse(job, error)
                 continue
-            if prepared.view == FEATURES:
-                table = features_table(images, rows, answers)
-            else:
-                table = predictions_table(job, rows, answers, prepared.padded)
-            self.run.store.write_part(job.key, int(rows[0]), table)
-            self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {prepared.view}")
+            batches: dict[Geometry, Batch] = {}
+            for job in (job for job in jobs if job.need.view == view_name):
+                geometry = job.geometry(view)
+                if geometry not in batches:
+                    batches[geometry] = geometry.apply(changed)
+                try:
+                    with self._pace.of_model(job.need.model, len(rows)):
+                        answers = forward(job.asked, batches[geometry], self.run.cost)
+                except (BlockedError, NotApplicableError) as error:
+                    self._refuse(job, error)
+                    continue
+                if view_name == FEATURES:
+                    table = features_table(images, rows, answers)
+                else:
+                    shares = [
+                        view.padded_share(image.shape[0], image.shape[1], geometry.crop) for image in raw if view.pads
+                    ]
+                    table = predictions_table(job, rows, answers, shares)
+                self.run.store.write_part(job.key, int(rows[0]), table)
+                self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {view_name}")

@@ -98,7 +98,8 @@ class Cost:
     loads: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass
+# pytest writes out the arguments of a test that fails, and all predictions of a run take it a while
+@dataclass(repr=False)
 class Run:
     """One evaluation of a zoo.
 

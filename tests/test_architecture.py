@@ -24,7 +24,6 @@ LAYERS = [
     {"claims", "run", "pace"},
     {
         "predict",
-        "preparing",
         "answering",
         "locating",
         "evidence",

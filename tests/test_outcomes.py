@@ -16,7 +16,7 @@ def judge(warm, judged, tmp_path):
 
     def run(models: dict, *arguments: object, **more) -> Judged:
         zoo = zoo_file(tmp_path / "models.yaml", models, **more)
-        arguments = arguments or ("-k", "calibration")
+        arguments = arguments or ("-k", "confidence_matches")
         return run_pytest("behaviors/", "--models", zoo, "--store", warm, "--limit", LIMIT, *arguments,
                           reports=tmp_path / "reports")  # fmt: skip
 
@@ -47,7 +47,7 @@ def test_a_broken_contract_is_a_failure_and_no_error(judge):
 def test_undecided_claims_have_a_code_of_their_own(store, tmp_path):
     """Too few images for a claim: `?`, exit code 10, what would settle it, and neither passed nor failed."""
     zoo = zoo_file(tmp_path / "models.yaml", {"saint": toy("saint")})
-    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-k", "calibration",
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-k", "confidence_matches",
                      reports=tmp_path)  # fmt: skip
     assert run.code == 10
     assert set(run.verdicts("saint").values()) == {"inconclusive"}
@@ -63,7 +63,7 @@ def test_nothing_judged_is_no_success(judge):
 def test_failure_outweighs_indecision(store, tmp_path):
     """One fails, others are undecided: 1, not 10."""
     zoo = zoo_file(tmp_path / "models.yaml", {"saint": toy("saint"), "timid": toy("timid")})
-    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-k", "calibration",
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-k", "confidence_matches",
                      reports=tmp_path)  # fmt: skip
     assert {r["verdict"] for r in run.claims} == {"inconclusive", "fail"}
     assert run.code == 1
@@ -108,7 +108,7 @@ def test_a_known_failure_excuses_nothing_else(judge):
     contract = {"test_contract.py::test_batch_mates_do_not_matter[validation]": "Batch statistics are its design."}
     known = excused(["sketch"], reason="Outlines.")
     models = {"boastful": toy("boastful", known_failures=known), "sociable": toy("sociable", known_failures=contract)}
-    run = judge(models, "-k", "calibration or batch_mates")
+    run = judge(models, "-k", "confidence_matches or batch_mates")
     failed = {r["behavior"]: r["known_failure"] for r in run.claims if r["verdict"] == "fail"}
     assert failed.pop(f"{CALIBRATION}[sketch]") == "Outlines."
     assert (
@@ -132,7 +132,7 @@ def test_a_known_failure_that_is_none_any_more_turns_the_run_red(judge):
 def test_an_expired_known_failure_excuses_nothing(judge):
     """Its day is over: the failure counts, and the message says since when."""
     known = excused(["validation"], reason="Until the retraining.", until="2020-02-02")
-    run = judge({"boastful": toy("boastful", known_failures=known)}, "-k", "calibration and validation")
+    run = judge({"boastful": toy("boastful", known_failures=known)}, "-k", "confidence_matches and validation")
     assert run.code == 1
     assert "its known failure has expired: Until the retraining. (until 2020-02-02)" in run.text
     assert run.claims[0]["known_failure"] is None
@@ -143,8 +143,8 @@ def test_a_known_failure_excuses_neither_blocked_nor_undecided(store, tmp_path):
     known = excused(["validation"], reason="Because.")
     models = {"gone": toy("no_such_factory", known_failures=known), "saint": toy("saint", known_failures=known)}
     zoo = zoo_file(tmp_path / "models.yaml", models)
-    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, "-k", "calibration and validation",
-                     reports=tmp_path)  # fmt: skip
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40,
+                     "-k", "confidence_matches and validation", reports=tmp_path)  # fmt: skip
     assert {r["model"]: (r["verdict"], r["known_failure"]) for r in run.claims} == {
         "gone": ("blocked", None),
         "saint": ("inconclusive", None),

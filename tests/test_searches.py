@@ -83,18 +83,18 @@ def test_where_nothing_breaks_the_largest_drop_is_told():
     assert "scale(1.25) costs most, 6.2 points: 12 of 192 images" in found.message
 
 
-@pytest.mark.parametrize("gain", [0.875, 1.125])
+@pytest.mark.parametrize("gain", [0.75, 1.25])
 def test_brightness_is_searched_both_ways(gain):
     """Darker and lighter; of a size, darker comes first; the next smaller change is one the same way."""
     sign = 1 if gain > 1 else -1
-    found = found_by(Model(*(brightness(1 + sign * k / 16) for k in range(2, 7))), "brightness > 0.05")
+    found = found_by(Model(*(brightness(1 + sign * k / 8) for k in (2, 3))), "brightness > 0.05")
     assert found.view == f"brightness({gain})"
-    assert f"brightness({1 + sign / 16:g}), the next smaller" in found.message
-    both = found_by(Model(brightness(0.75), brightness(1.25), brightness(1.3125)), "brightness > 0.05")
+    assert f"brightness({1 + sign / 8:g}), the next smaller" in found.message
+    both = found_by(Model(brightness(0.75), brightness(1.25), brightness(1.375)), "brightness > 0.05")
     assert both.view == "brightness(0.75)"
 
 
-@given(st.sets(st.integers(0, 15)))
+@given(st.sets(st.integers(0, 7)))
 @settings(max_examples=30, suppress_health_check=[HealthCheck.nested_given], deadline=None)
 def test_the_smallest_is_found_whatever_breaks(broken):
     """Whether or not larger changes break too; so nothing smaller breaks than what is shown."""
@@ -107,12 +107,12 @@ def test_the_smallest_is_found_whatever_breaks(broken):
 
     found = smallest(views, breaks)
     assert found == (views[min(broken)] if broken else None)
-    assert set(asked) >= set(views[: min(broken, default=16)])
+    assert set(asked) >= set(views[: min(broken, default=8)])
 
 
 def test_the_same_is_found_again(capsys):
     """A verdict never depends on luck: the same changes are tried in the same order, and Hypothesis keeps quiet."""
-    models = [Model(*(scale(1 + k / 32) for k in (5, 9, 16))) for _ in range(2)]
+    models = [Model(*(scale(1 + k / 16) for k in (2, 4, 8))) for _ in range(2)]
     first, second = (found_by(model, "scale > 0.05") for model in models)
     assert first == second
     assert models[0].asked == models[1].asked
@@ -132,14 +132,14 @@ def test_further_right_classes_count():
     assert found_by(model, also=dict.fromkeys(KEYS.tolist(), (0, 1, 2))).lost == 0
 
 
-def test_answers_that_are_no_numbers_block():
-    """They are neither right nor wrong; the view and the image are named."""
+def test_answers_that_are_no_numbers_are_wrong():
+    """A search names the change that brings them about; the claim is blocked by the predictions under it."""
 
     def numb(images, view):
-        return np.full((len(images), 3), np.nan if view == scale(1.5) else 1.0)
+        return np.full((len(images), 3), np.nan) if view == scale(1.5) else np.eye(3)[LABELS]
 
-    with pytest.raises(BlockedError, match=r"for 192 of 192 images under scale\(1.5\), first 'set/000'"):
-        found_by(numb, "scale > 0.05")
+    found = found_by(numb, "scale > 0.05")
+    assert (found.view, found.breaks, found.lost) == ("scale(1.5)", True, COUNT)
     with pytest.raises(BlockedError, match="no image"):
         search("shift > 0.05", Model(), [], LABELS[:0], KEYS[:0])
 

@@ -19,7 +19,7 @@ from eyechart.intervals.scores import crossing
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Bins:
     """Images of like confidence, summed up; each array has one entry a bin.
 

@@ -19,7 +19,7 @@ from eyechart.recipe import remembered
 Names = NDArray[np.str_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cues:
     """What cue-conflict images were made of, one row an image.
 
