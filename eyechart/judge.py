@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from eyechart.errors import SpecError
+from eyechart.errors import BlockedError, SpecError
 from eyechart.intervals import images_to_decide
 from eyechart.levels import Levels, percent
 from eyechart.measurement import Measurement
@@ -34,9 +34,11 @@ class Bound:
     why: str = ""
 
     def __post_init__(self) -> None:
-        """Raise SpecError unless there is exactly one side."""
+        """Raise SpecError unless there is exactly one side, and it is a number."""
         if (self.at_most is None) == (self.at_least is None):
             raise SpecError("a bound has exactly one of at_most and at_least")
+        if not math.isfinite(self.limit):
+            raise SpecError(f"a bound is a number, found {self}")
 
     def __str__(self) -> str:
         """`at most 0.05`."""
@@ -50,6 +52,16 @@ class Bound:
     def kept_by(self, value: float) -> bool:
         """Whether a value, taken by itself, is on the right side."""
         return value <= self.limit if self.at_most is not None else value >= self.limit
+
+
+def require_possible(measurement: Measurement, bound: Bound) -> None:
+    """Raise BlockedError for a bound that every value keeps, or none can, such as 5 where 5 points are meant."""
+    low, high = measurement.possible
+    if low <= bound.limit <= high:
+        return
+    points = bound.limit / 100
+    meant = f" (is {points:g} meant, which is {bound.limit:g} points?)" if high <= 1 and abs(points) <= 1 else ""
+    raise BlockedError(f"{measurement.measure} is between {low:g} and {high:g}, so {bound} promises nothing{meant}")
 
 
 @dataclass(frozen=True, slots=True)

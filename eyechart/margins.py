@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+import difflib
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field, model_validator
 
-from eyechart.errors import BlockedError
+from eyechart.errors import BlockedError, nearest
 from eyechart.schema import Entry
 
 
@@ -62,7 +63,7 @@ SHARES = frozenset(
 class MarginEntry(Entry):
     """`margins: {top1: {margin: 0.005, reason: "…"}}` of a zoo in `models.yaml`."""
 
-    margin: float = Field(gt=0.0)
+    margin: float = Field(gt=0.0, allow_inf_nan=False)
     reason: str = Field(min_length=1)
 
     @model_validator(mode="before")
@@ -77,14 +78,25 @@ class MarginEntry(Entry):
         return data
 
 
-def check_units(margins: Mapping[str, MarginEntry]) -> None:
-    """Raise ValueError for a margin of a share that is written in points."""
+def check_margins(margins: Mapping[str, MarginEntry]) -> None:
+    """Raise ValueError for a margin of a share that is written in points, and for a misspelled measure.
+
+    A project may have measures of its own, so only a name that nearly is one of `DEFAULTS` is taken for a mistake.
+    """
     for measure, entry in margins.items():
         if is_share(measure) and entry.margin >= 1.0:
             raise ValueError(
                 f"{measure} is a share, so its margin is one too: expected less than 1, found {entry.margin:g} "
                 f"(is {entry.margin / 100:g} meant, which is {entry.margin:g} points?)"
             )
+        if _named(measure, DEFAULTS) is None and difflib.get_close_matches(measure, DEFAULTS, cutoff=0.8):
+            raise ValueError(f"margins: no measure is called {measure!r}; {nearest(measure, DEFAULTS)}")
+
+
+def unused(margins: Collection[str], measures: Iterable[str]) -> list[str]:
+    """Names of `margins` that none of these measures goes by, so that they decided nothing."""
+    used = {_named(measure, margins) for measure in measures}
+    return [name for name in margins if name not in used]
 
 
 def is_share(measure: str) -> bool:

@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.labels import READ_OUT, LabelSpace
 from eyechart.levels import GateEntry
-from eyechart.margins import MarginEntry, check_units
+from eyechart.margins import MarginEntry, check_margins
 from eyechart.readers import READERS, ComputedSet, DerivedSet, ImageSetSpec, Readers
 from eyechart.schema import Entry, Labels, MappedLabels, Part, ProtocolEntry, Role, labels_of
 from eyechart.sources import SOURCES, ModelSpec
@@ -34,8 +34,8 @@ Findings = Literal["arxiv-2311.09215"]
 class BoundOverride(Entry):
     """A project's own bound for one behavior, with its own reason."""
 
-    at_most: float | None = None
-    at_least: float | None = None
+    at_most: float | None = Field(default=None, allow_inf_nan=False)
+    at_least: float | None = Field(default=None, allow_inf_nan=False)
     reason: str = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -56,7 +56,7 @@ class _ZooEntry(Entry):
 
     @model_validator(mode="after")
     def _margins_in_their_units(self) -> _ZooEntry:
-        check_units(self.margins)
+        check_margins(self.margins)
         return self
 
 

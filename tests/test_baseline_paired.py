@@ -13,7 +13,7 @@ from eyechart.gates.paired import PAIRED, loss
 from eyechart.gates.ruling import rule
 from eyechart.judge import Bound, Outcome
 from eyechart.levels import Levels
-from eyechart.margins import DEFAULTS, MarginEntry, check_units, margin_of
+from eyechart.margins import DEFAULTS, MarginEntry, check_margins, margin_of
 from eyechart.measurement import Measurement
 from eyechart.measures import (
     accuracy,
@@ -164,8 +164,8 @@ def test_a_margin_of_the_wrong_sign_is_refused(amount: float):
 def test_a_margin_in_points_is_refused():
     """2 is meant as 0.02."""
     with pytest.raises(ValueError, match=r"top1 is a share.*found 2 \(is 0.02 meant"):
-        check_units({"top1": MarginEntry(margin=2, reason="Two points.")})
-    check_units({"mce": MarginEntry(margin=2, reason="Not a share.")})
+        check_margins({"top1": MarginEntry(margin=2, reason="Two points.")})
+    check_margins({"mce": MarginEntry(margin=2, reason="Not a share.")})
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -68,7 +69,31 @@ def test_a_margin_of_the_zoo_replaces_the_default(made: Project):
     assert {record["margin"] for record in run.claims("worse", "old").values()} == {0.12}
 
 
-@pytest.mark.parametrize(("margin", "text"), [(-0.01, "how much worse"), (3, "is a share")])
+def test_a_margin_that_decides_nothing_is_told(made: Project):
+    """A name nearly like a measure's ends the run; another one may be a measure of the project's own, or a mistake."""
+    margins = {"top_1": {"margin": 0.001, "reason": "Tight."}}
+    made.declare({"old": {}, "same": {}}, margins=margins)
+    misspelled = made.pytest("behaviors/", "--baseline", "old")
+    assert misspelled.code == 4
+    assert "no measure is called 'top_1'; did you mean 'top1'?" in misspelled.text
+    made.declare({"old": {}, "same": {}}, margins={"mine": margins["top_1"], "top1": margins["top_1"]})
+    run = made.pytest("behaviors/", "--baseline", "old")
+    assert "'mine' in" in run.text
+    assert "is the measure of no claim" in run.text
+    assert "'top1' in" not in run.text
+    assert "is the measure of no claim" not in made.pytest("behaviors/", "--baseline", "old", "-k", "kept").text
+
+
+def test_a_baseline_that_nothing_is_compared_with_is_refused(made: Project):
+    """The one model that is judged cannot be its own baseline: such a run would be green for any change."""
+    run = made.pytest("behaviors/", "--model", "old", "--baseline", "old")
+    assert run.code == 4
+    assert "--baseline 'old' is the only model judged" in run.text
+
+
+@pytest.mark.parametrize(
+    ("margin", "text"), [(-0.01, "how much worse"), (3, "is a share"), (math.inf, "a finite number")]
+)
 def test_a_wrong_margin_ends_the_run_with_its_place(made: Project, margin: float, text: str):
     """Pytest's usage error, which names the file."""
     made.declare({"old": {}}, margins={"top1": {"margin": margin, "reason": "A mistake."}})

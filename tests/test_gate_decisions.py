@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
@@ -11,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from eyechart.errors import SpecError
+from eyechart.errors import BlockedError, SpecError
 from eyechart.gates.report import coverage, with_holm
 from eyechart.gates.ruling import p_fail, rule
-from eyechart.judge import Bound, Outcome, Verdict, decide
+from eyechart.judge import Bound, Outcome, Verdict, decide, require_possible
 from eyechart.levels import Levels
 from eyechart.measurement import Measurement
 from eyechart.measures import accuracy, calibration_error, error_ratio
@@ -204,3 +205,27 @@ def test_coverage_counts_everything_that_was_promised():
     assert line == (
         "coverage: 6 of 9 claims made, 4 judged, 1 inconclusive, 1 blocked, 1 not applicable, 1 known failure"
     )
+
+
+@pytest.mark.parametrize(
+    ("bound", "told"),
+    [
+        (Bound(at_least=70), "top1 is between 0 and 1, so at least 70 promises nothing (is 0.7 meant"),
+        (Bound(at_most=5), "is 0.05 meant, which is 5 points?"),
+        (Bound(at_least=-0.1), "at least -0.1 promises nothing"),
+    ],
+)
+def test_a_bound_in_another_unit_is_refused(bound: Bound, told: str):
+    """What every model keeps, or none can, is no promise; the ends of what is possible are bounds like others."""
+    measured = accuracy(made(np.ones(30, dtype=bool)))
+    with pytest.raises(BlockedError, match=re.escape(told)):
+        require_possible(measured, bound)
+    require_possible(measured, Bound(at_least=1.0))
+    require_possible(replace(measured, possible=(0.0, math.inf)), Bound(at_most=5))
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_bound_is_a_number(number: float):
+    """Compared with anything else, everything is undecided, or kept."""
+    with pytest.raises(SpecError, match="a bound is a number"):
+        Bound(at_most=number)

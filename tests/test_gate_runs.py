@@ -177,3 +177,44 @@ def test_a_ratchet_over_part_of_a_zoo_proposes_nothing(ready: Project):
     """A bound binds all models, so all must have been judged."""
     run = ready.pytest("behaviors/", "--ratchet", "--model", "solid", reports="part")
     assert "ratchet: no bound can be tightened" in run.text
+
+
+def test_a_run_that_stops_early_says_what_it_left(ready: Project):
+    """All claims of the run were made, and some of them judged."""
+    run = ready.pytest("behaviors/", "--model", "boastful", "-x", reports="stopped")
+    assert run.code == 1
+    assert "coverage: 6 claims made, 3 judged" in run.text
+
+
+def test_a_behavior_that_judges_nothing_is_no_success(tmp_path: Path):
+    """Its claim was made: to pass, it must be judged. The end of the run counts it."""
+    made = project(tmp_path / "project", {"test_odd.py": NOTHING})
+    made.fill({"solid": TOYS["solid"]}, images=60)
+    run = made.pytest("behaviors/")
+    assert run.code == 1
+    assert "test_odd.py::test_forgets[validation] judged nothing" in run.text
+    assert "coverage: 1 claims made, 0 judged" in run.text
+
+
+NOTHING = '''
+from eyechart.claims import needs, validation
+from eyechart.measures import accuracy
+
+@needs(validation)
+def test_forgets(predictions, require):
+    """Most images are named."""
+    accuracy(predictions)
+'''
+
+
+def test_a_projects_bound_in_points_is_blocked(ready: Project):
+    """60 instead of 0.6 is told, and not judged."""
+    bounds = {"test_accuracy.py::test_names_images": {"at_least": 60, "reason": "Customers."}}
+    ready.declare({name: {} for name in TOYS}, bounds=bounds)
+    try:
+        run = ready.pytest("behaviors/test_accuracy.py", "--model", "solid", reports="points")
+    finally:
+        ready.declare({name: {} for name in TOYS})
+    assert run.code == 1
+    assert {record["verdict"] for record in run.claims("solid").values()} == {"blocked"}
+    assert "is 0.6 meant, which is 60 points?" in run.text
