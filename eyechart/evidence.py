@@ -187,8 +187,7 @@ class Evidence:
             return self.predictions.labels
 
     def _grid(self) -> Mapping[str, list[Predictions]]:
-        columns = self._columns()
-        corruption, severity, image = (columns[name] for name in ("corruption", "severity", "image"))
+        corruption, severity, image = (self._annotation(name, name) for name in ("corruption", "severity", "image"))
         made: dict[str, list[Predictions]] = {}
         for name in self._run.zoo.parts(self.image_set, "corruption"):
             cells = [np.flatnonzero((corruption == name) & (severity == level)) for level in np.unique(severity)]

@@ -72,13 +72,18 @@ def recording_of(spec: RecordedSpec, image_set: str, places: Places, images: Lab
 
 def recorded_file(spec: RecordedSpec, image_set: str, places: Places) -> Path:
     """Find the file for an image set. Raises NotApplicableError where none is named, BlockedError where it is lost."""
-    if image_set not in spec.predictions:
-        raise NotApplicableError(
-            f"no predictions for image set {image_set!r} are recorded, only for {', '.join(sorted(spec.predictions))}"
-        )
+    require_recorded(spec, image_set)
     relative = spec.predictions[image_set].file
     looked_for = places(relative)
     for place in looked_for:
         if place.is_file():
             return place
     raise BlockedError(f"recording {relative!r} not found: looked for {' and '.join(map(str, looked_for))}")
+
+
+def require_recorded(spec: RecordedSpec, image_set: str) -> None:
+    """Raise NotApplicableError where nothing is recorded of an image set."""
+    if image_set not in spec.predictions:
+        raise NotApplicableError(
+            f"no predictions for image set {image_set!r} are recorded, only for {', '.join(sorted(spec.predictions))}"
+        )
