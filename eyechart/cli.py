@@ -17,7 +17,7 @@ from eyechart.gates.command import add_baseline
 from eyechart.images import ImageSet
 from eyechart.labels import LabelSpace
 from eyechart.pages.command import add_report
-from eyechart.readers import read_image_set
+from eyechart.readers import ComputedSet, read_image_set
 from eyechart.run import Run, Settings
 from eyechart.schema import PixelsEntry
 from eyechart.store import Store
@@ -68,7 +68,9 @@ def _check_data(options: argparse.Namespace) -> int:
     for name in options.sets or ():
         if name not in zoo.image_sets:
             raise SpecError(f"--set {name!r} is not in zoo {zoo.name!r}: {nearest(name, zoo.image_sets)}")
-    names = list(options.sets or zoo.image_sets)
+    # what is computed has no files of its own that could be missing
+    on_disk = [name for name, spec in zoo.image_sets.items() if not isinstance(spec, ComputedSet)]
+    names = list(options.sets or on_disk)
     print(f"zoo {zoo.name}, images under {settings.images or zoo.file.parent}")
     known = _forgotten(zoo, names, store) if options.verify else {}
     faults = {name: check_set(zoo, name, store, known.get(name, "")) for name in names}

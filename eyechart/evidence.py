@@ -165,9 +165,7 @@ class Evidence:
             found = next((column for column in columns if column.lower() == name), None)
             if found is not None:
                 return columns[found]
-        raise NotApplicableError(
-            f"no annotation of {self.image_set!r} tells the {what} of an image; it has {', '.join(sorted(columns))}"
-        )
+        raise NotApplicableError(f"no annotation of {self.image_set!r} tells the {what} of an image; {_those(columns)}")
 
     def _inside(self, part: str) -> Bools:
         zoo, columns = self._run.zoo, self._columns()
@@ -178,7 +176,7 @@ class Evidence:
         names = zoo.labels(self.image_set).names
         if part in names:
             return np.asarray(self.predictions.labels == names.index(part))
-        raise BlockedError(f"no annotation of {self.image_set!r} tells {part!r}; it has {', '.join(sorted(columns))}")
+        raise BlockedError(f"no annotation of {self.image_set!r} tells {part!r}; {_those(columns)}")
 
     def _assets(self) -> NDArray[Any]:
         try:
@@ -187,8 +185,7 @@ class Evidence:
             return self.predictions.labels
 
     def _grid(self) -> Mapping[str, list[Predictions]]:
-        columns = self._columns()
-        corruption, severity, image = (columns[name] for name in ("corruption", "severity", "image"))
+        corruption, severity, image = (self._annotation(name, name) for name in ("corruption", "severity", "image"))
         made: dict[str, list[Predictions]] = {}
         for name in self._run.zoo.parts(self.image_set, "corruption"):
             cells = [np.flatnonzero((corruption == name) & (severity == level)) for level in np.unique(severity)]
@@ -243,6 +240,10 @@ def _cell(keys: Strings, images: Strings, whole: Predictions) -> Predictions:
     labels = {str(key): whole.also[key] for key in keys.tolist() if key in whole.also}
     also = {str(image): labels[str(key)] for key, image in zip(keys, images, strict=True) if str(key) in labels}
     return replace(take(whole, rows), keys=images[order], also=also, recorded=None)
+
+
+def _those(columns: Mapping[str, object]) -> str:
+    return f"it has {', '.join(sorted(columns)) or 'none'}"
 
 
 def _plain(values: NDArray[Any]) -> NDArray[Any]:

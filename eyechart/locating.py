@@ -95,6 +95,8 @@ class Locator:
         if need in run.addresses:
             return True
         try:
+            if self.is_recorded(need.model):
+                RecordedAnswers(run).require(need)
             images = self.images(need.image_set)
             if images.of and need.is_table:
                 return self._locate_part(need)

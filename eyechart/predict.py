@@ -7,7 +7,7 @@ on disk before the next begins, so a run that is cut short goes on where it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,7 +99,8 @@ class Predictor(Locator):
         # two names of one checkpoint are answered once
         jobs = {job.key: job for job in asked}
         probes = [job for job in jobs.values() if job.need.is_probe]
-        embeddings = {job.key: job for probe in probes for job in self._embedding_jobs(probe)}
+        embedded = [job for probe in probes for job in self._embedding_jobs(probe)]
+        embeddings = {job.key: job for job in embedded}
         tables = [*(job for job in jobs.values() if job.need.is_table and not job.need.is_probe), *embeddings.values()]
         for job in jobs.values():
             if job.need.contract:
@@ -115,11 +116,16 @@ class Predictor(Locator):
         for job in searches:
             self._progress.say(f"searching {job.need.model}: {job.need.search}")
             self._keep(job, keep_search)
+        self._share(embedded, embeddings)
         for job in probes:
             self._progress.say(f"fitting a probe on {job.need.model} for {job.need.image_set}")
             self._keep(job, self._probe)
+        self._share(asked, jobs)
+
+    def _share(self, asked: Iterable[Job], met: Mapping[str, Job]) -> None:
+        """Note that what met one need meets all others of its key: the same model or images by another name."""
         for job in asked:
-            self.run.addresses.setdefault(job.need, self.run.addresses[jobs[job.key].need])
+            self.run.addresses.setdefault(job.need, self.run.addresses[met[job.key].need])
 
     def _jobs(self, needs: list[Need]) -> Iterator[Job]:
         """Load the checkpoints that something is missing of; block the needs of those that cannot be loaded."""
@@ -166,7 +172,10 @@ class Predictor(Locator):
     def _probe(self, run: Run, job: Job) -> None:
         task = job.need.image_set
         learned, asked = (run.address(Need(job.need.model, name, FEATURES)) for name in (task + TRAINING, task))
-        keep_probe(run, job, (self.images(task + TRAINING), learned), asked)
+        try:
+            keep_probe(run, job, (self.images(task + TRAINING), learned), asked)
+        except BlockedError as error:  # a claim about a group of tasks must say which of them
+            raise BlockedError(f"image set {task!r}: {error}") from error
 
     def _predict_set(self, name: str, jobs: list[Job]) -> None:
         run, images = self.run, self.images(name)
@@ -174,8 +183,12 @@ class Predictor(Locator):
             rows = np.arange(start, min(start + CHUNK, len(images)))
             todo = [job for job in jobs if job.need not in run.addresses and not run.store.has_part(job.key, start)]
             self._progress.step((len(jobs) - len(todo)) * len(rows), name)
-            if todo:
-                self._predict_chunk(images, rows, todo)
+            try:
+                if todo:
+                    self._predict_chunk(images, rows, todo)
+            except BlockedError as error:  # images that cannot be read block what is asked of this set, and no other
+                for job in todo:
+                    self._refuse(job, error)
         for job in jobs:
             if job.need not in run.addresses:
                 run.store.finish(job.key, meta_of(run, job))

@@ -18,7 +18,7 @@ from eyechart.readers import read_image_set
 from eyechart.readouts import Readout, readout, softmax
 from eyechart.recordings import Recording
 from eyechart.run import ORIGINAL, Address, Need, Run
-from eyechart.sources.recorded import RecordedSpec, answer_space, recorded_files, recording_of
+from eyechart.sources.recorded import RecordedSpec, answer_space, recorded_files, recording_of, require_recorded
 
 VERSION = 2
 """Part of every recorded table's key: raise it when the same file is read in another way."""
@@ -118,6 +118,15 @@ def _such(names: Sequence[str]) -> str:
     return f" (such as {names[0]!r})" if names else ""
 
 
+def _asked(need: Need) -> str:
+    """What only a live model can be asked, in words."""
+    if need.contract:
+        return f"contract {need.contract!r}"
+    if need.search:
+        return f"the search {need.search!r}"
+    return "a linear probe on features" if need.is_probe else f"view {need.view}"
+
+
 class RecordedAnswers:
     """Meets the needs for recorded models of a run: no checkpoint, no pixels, one file an image set."""
 
@@ -125,17 +134,19 @@ class RecordedAnswers:
         """Note addresses in `run` and keep tables in its store."""
         self._run = run
 
+    def require(self, need: Need) -> None:
+        """Raise NotApplicableError for what this recording can never answer, whether or not the images are there."""
+        spec = self._spec(need)
+        if not need.is_table or need.view != ORIGINAL:
+            raise NotApplicableError(f"its predictions were recorded elsewhere; {_asked(need)} needs a live model")
+        require_recorded(spec, self._run.zoo.whole_of(need.image_set) or need.image_set)
+
     def locate(self, need: Need, images: ImageSet) -> bool:
-        """Whether a need is met already, or never can be; notes its address in both cases.
+        """Whether a need that can be met is met already; notes its address where it is.
 
         Raises BlockedError where the recording is missing.
         """
-        run = self._run
-        try:
-            key = self._key(need, images)
-        except NotApplicableError as error:
-            run.addresses[need] = Address(not_applicable=str(error))
-            return True
+        run, key = self._run, self._key(need, images)
         if run.store.has_table(key):
             run.addresses[need] = Address(key, note=str(run.store.read_meta(key).get("note", "")))
         return need in run.addresses
@@ -164,10 +175,6 @@ class RecordedAnswers:
 
     def _key(self, need: Need, images: ImageSet) -> str:
         spec = self._spec(need)
-        if not need.is_table or need.view != ORIGINAL:
-            kinds = {f"contract {need.contract!r}": need.contract, f"search {need.search!r}": need.search}
-            asked = next((name for name, given in kinds.items() if given), f"view {need.view}")
-            raise NotApplicableError(f"its predictions were recorded elsewhere; {asked} needs a live model")
         space = self._run.zoo.labels(need.image_set)
         through = readout(answer_space(spec, space), space).identity
         content = [known_digest(file) for file in recorded_files(spec, need.image_set, self._run.zoo.places)]

@@ -32,7 +32,7 @@ from eyechart.views import ORIGINAL, Image, View, brightness, relative_shift, sc
 Answer: TypeAlias = Callable[[Sequence[Image], View], NDArray[Any]]
 """Raw images and a view → (n, classes), in the label space of the images' labels."""
 
-SEARCHED = 256
+SEARCHED = 128
 """Images that a search looks at: enough to see a loss of a few points, few enough to try many changes on."""
 
 DOUBT = 0.025

@@ -20,7 +20,7 @@ from eyechart.labels import READ_OUT, LabelSpace
 from eyechart.levels import GateEntry
 from eyechart.margins import MarginEntry, check_margins
 from eyechart.readers import READERS, ComputedSet, DerivedSet, ImageSetSpec, Readers
-from eyechart.schema import Entry, Labels, MappedLabels, Part, ProtocolEntry, Role, labels_of
+from eyechart.schema import Entry, Labels, MappedLabels, Part, PixelsEntry, ProtocolEntry, Role, labels_of
 from eyechart.sources import SOURCES, ModelSpec
 from eyechart.sources.recorded import RecordedSpec
 
@@ -29,6 +29,9 @@ __all__ = ["BoundOverride", "ImageSetSpec", "Role", "Zoo", "read_zoo"]
 
 Findings = Literal["arxiv-2311.09215"]
 """Whose findings the models of a zoo are: a study names its models, and what it found is about no others."""
+
+IMPLICIT_SEVERITIES = (1, 3, 5)
+"""Of the corrupted copies that a zoo gets without asking: three tell how accuracy falls, at 3/5 of the cost."""
 
 
 class BoundOverride(Entry):
@@ -172,7 +175,7 @@ def read_zoos(file: Path) -> list[Zoo]:
 def _zoo(file: Path, name: str, data: Any, zoos: Mapping[str, Any]) -> Zoo:
     zoo = Zoo(name=name, file=file.resolve(), **{**dict(zoos[name]), "models": _with_label_spaces(zoos[name])})
     _check(zoo, data["zoos"][name])
-    return zoo
+    return zoo.model_copy(update={"image_sets": {**zoo.image_sets, **_corrupted_copies(zoo)}})
 
 
 def _read(file: Path) -> tuple[Any, Mapping[str, Any]]:
@@ -206,6 +209,23 @@ def _with_label_spaces(entry: _ZooEntry) -> dict[str, ModelSpec]:
         if isinstance(spec, RecordedSpec) or "label_space" in spec.model_fields_set
         else spec.model_copy(update={"label_space": space})
         for name, spec in entry.models.items()
+    }
+
+
+def _corrupted_copies(zoo: Zoo) -> dict[str, ComputedSet]:
+    """What a zoo that says nothing of corruptions is judged on: corrupted copies of its own validation images.
+
+    Rendered and recorded sets have none: the miniature says itself what it corrupts, and names have no pixels.
+    """
+    if zoo.sets_with((Role.CORRUPTED,)):
+        return {}
+    own = [name for name in zoo.sets_with((Role.VALIDATION,)) if isinstance(zoo.image_sets[name], PixelsEntry)]
+    return {
+        f"{name}-corrupted": ComputedSet(
+            role=Role.CORRUPTED, reader="computed", of=name, severities=IMPLICIT_SEVERITIES
+        )
+        for name in own
+        if f"{name}-corrupted" not in zoo.image_sets
     }
 
 

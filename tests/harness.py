@@ -9,6 +9,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -114,6 +115,27 @@ def run_pytest(*arguments: object, reports: Path, root: Path = ROOT, **environme
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     return Judged(made.returncode, made.stdout + made.stderr, reports, seconds)
+
+
+def collected(*arguments: object) -> set[tuple[str, str]]:
+    """(model, behavior) of every claim that `pytest --collect-only` lists."""
+    made = subprocess.run(
+        command(*arguments, "--collect-only", "-q", "-p", "no:cacheprovider"),
+        cwd=ROOT, env=surroundings(), capture_output=True, text=True, timeout=TIMEOUT, check=True,
+    )  # fmt: skip
+    tests = [line.partition("/")[2].removesuffix("]") for line in made.stdout.splitlines() if "::" in line]
+    models = json.loads(Path(_after("--models", arguments)).read_text())["zoos"][_after("--zoo", arguments)]["models"]
+    longest = sorted(models, key=len, reverse=True)  # `vit` begins what `vit-sup` begins
+    found = set()
+    for test in tests:
+        function, _, inside = test.partition("[")
+        model = next(name for name in longest if inside.startswith(f"{name}-"))
+        found.add((model, f"{function}[{inside.removeprefix(model)[1:]}]"))
+    return found
+
+
+def _after(option: str, arguments: Sequence[object]) -> str:
+    return str(arguments[arguments.index(option) + 1])
 
 
 def new_store(rendered: Path, folder: Path) -> Path:

@@ -36,10 +36,10 @@ def recorded(**predictions: Any) -> dict[str, Any]:
 
 
 def judged(folder: Path, image_sets: Mapping[str, Any], models: Mapping[str, Any], **settings: Any) -> Run:
-    """Predict everything of a zoo."""
+    """Predict for every image set that is given."""
     data = settings.pop("images", None)
     zoo = zoo_of(folder, image_sets, models, data)
     run = Run(zoo, Settings(folder / "store", data, device="cpu", **settings))
-    needs = {Need(model, name) for model in zoo.models for name in zoo.image_sets}
+    needs = {Need(model, name) for model in zoo.models for name in image_sets}
     Predictor(run, Progress(io.StringIO())).prepare(needs)
     return run

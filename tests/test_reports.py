@@ -199,7 +199,8 @@ def test_other_reports_and_a_folder_of_the_users_own(warm, villains_zoo, judged,
     (results / "precious.txt").write_text("mine")
     (results / "old-result.json").write_text("{}")
     run = run_pytest("behaviors/", "--models", villains_zoo, "--store", warm, "--limit", LIMIT,
-                     "-k", "confidence_matches", "--model", "boastful", "--model", "nan_at_one_class", "--model", "saint",
+                     "-k", "confidence_matches", "--model", "boastful", "--model", "nan_at_one_class",
+                     "--model", "saint",
                      f"--junit-xml={tmp_path}/junit.xml", "--alluredir", results, reports=tmp_path)  # fmt: skip
     suite = next(ElementTree.parse(tmp_path / "junit.xml").iter("testsuite"))  # noqa: S314  # pytest wrote it
     assert int(suite.get("tests")) == len(run.claims) == 9

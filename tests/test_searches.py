@@ -158,7 +158,7 @@ def test_a_bound_is_part_of_the_identity():
 
 
 def test_what_is_searched_is_not_what_is_judged():
-    """The first 192 images in the declared order; of a small set only half, so that some are left to judge by."""
+    """The first so many images in the declared order; of a small set only half, so that some are left to judge by."""
     keys = np.array([f"image {number}" for number in range(1000)])
     rows = searched_rows(keys)
     assert (len(rows), len(set(rows.tolist()))) == (SEARCHED, SEARCHED)

@@ -80,10 +80,7 @@ def recorded_files(spec: RecordedSpec, image_set: str, places: Places) -> list[P
 
     Raises NotApplicableError where none is named, BlockedError where one is lost.
     """
-    if image_set not in spec.predictions:
-        raise NotApplicableError(
-            f"no predictions for image set {image_set!r} are recorded, only for {', '.join(sorted(spec.predictions))}"
-        )
+    require_recorded(spec, image_set)
     named = spec.predictions[image_set]
     return [_found(relative, places(relative)) for relative in (named.file, named.labels) if relative]
 
@@ -93,3 +90,11 @@ def _found(relative: str, looked_for: Sequence[Path]) -> Path:
         if place.is_file():
             return place
     raise BlockedError(f"recording {relative!r} not found: looked for {' and '.join(map(str, looked_for))}")
+
+
+def require_recorded(spec: RecordedSpec, image_set: str) -> None:
+    """Raise NotApplicableError where nothing is recorded of an image set."""
+    if image_set not in spec.predictions:
+        raise NotApplicableError(
+            f"no predictions for image set {image_set!r} are recorded, only for {', '.join(sorted(spec.predictions))}"
+        )
