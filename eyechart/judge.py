@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from eyechart.errors import BlockedError, SpecError
 from eyechart.intervals import images_to_decide
 from eyechart.levels import Levels, percent
-from eyechart.measurement import Measurement
+from eyechart.measurement import Limits, Measurement
 
 
 class Outcome(StrEnum):
@@ -116,6 +116,11 @@ def measured(verdict: Verdict) -> str:
     return f"{verdict.measure} {verdict.value:.3f}{between}{bound}, {verdict.count:,} images"
 
 
+def is_open(measurement: Measurement, bound: Bound, levels: Levels) -> bool:
+    """Whether a bound would be left undecided: what `decide` says, without the time that its reasons take."""
+    return measurement.limits is not None and _outcome(measurement.limits, bound, levels)[0] is Outcome.INCONCLUSIVE
+
+
 def decide(measurement: Measurement, bound: Bound, levels: Levels | None = None) -> tuple[Outcome, str]:
     """Decide a bound by two one-sided limits, each with its own error rate, and say why.
 
@@ -124,24 +129,29 @@ def decide(measurement: Measurement, bound: Bound, levels: Levels | None = None)
     if measurement.limits is None:
         raise ValueError(f"{measurement.measure} has no interval, so no bound can be decided on it")
     levels = levels or Levels()
-    pass_low, pass_high = measurement.limits(levels.pass_alpha)
-    fail_low, fail_high = measurement.limits(levels.fail_alpha)
-    upper = bound.at_most is not None
-    passes = pass_high <= bound.limit if upper else pass_low >= bound.limit
-    fails = fail_low > bound.limit if upper else fail_high < bound.limit
-    sure = f"{percent(levels.pass_alpha)} {'upper' if upper else 'lower'} limit {pass_high if upper else pass_low:.4f}"
-    certain = (
-        f"{percent(levels.fail_alpha)} {'lower' if upper else 'upper'} limit {fail_low if upper else fail_high:.4f}"
-    )
-    if passes:
-        return Outcome.PASS, f"its {sure} is {bound}"
-    if fails:
-        return Outcome.FAIL, f"even its {certain} is not {bound}"
-    return Outcome.INCONCLUSIVE, (
+    outcome, passing, failing = _outcome(measurement.limits, bound, levels)
+    sides = ("upper", "lower") if bound.at_most is not None else ("lower", "upper")
+    sure = f"{percent(levels.pass_alpha)} {sides[0]} limit {passing:.4f}"
+    certain = f"{percent(levels.fail_alpha)} {sides[1]} limit {failing:.4f}"
+    if outcome is Outcome.PASS:
+        return outcome, f"its {sure} is {bound}"
+    if outcome is Outcome.FAIL:
+        return outcome, f"even its {certain} is not {bound}"
+    return outcome, (
         f"{measurement.count:,} images leave both open: its {sure} and its {certain} "
         f"are on different sides of {bound}; {decidable(measurement, bound, levels)}; "
         f"{would_decide(images_needed(measurement, bound, levels))}"
     )
+
+
+def _outcome(limits: Limits, bound: Bound, levels: Levels) -> tuple[Outcome, float, float]:
+    """The outcome, the limit that *pass* is decided by and the one that *fail* is decided by."""
+    low, high = limits(levels.pass_alpha)
+    far_low, far_high = limits(levels.fail_alpha)
+    passing, failing = (high, far_low) if bound.at_most is not None else (low, far_high)
+    if bound.kept_by(passing):
+        return Outcome.PASS, passing, failing
+    return Outcome.INCONCLUSIVE if bound.kept_by(failing) else Outcome.FAIL, passing, failing
 
 
 def decidable(measurement: Measurement, bound: Bound, levels: Levels) -> str:

@@ -20,14 +20,16 @@ class _Keys:
     """Keys that are equal where their text is, so that one set is ordered once."""
 
     def __init__(self, keys: NDArray[np.str_]) -> None:
-        self.keys = keys
-        self._digest = hashlib.blake2b(np.ascontiguousarray(keys).tobytes(), digest_size=16).digest()
+        self.keys = np.ascontiguousarray(keys)
 
     def __hash__(self) -> int:
-        return hash(self._digest)
+        return hash((len(self.keys), *self.keys[:1].tolist(), *self.keys[-1:].tolist()))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keys) and self._digest == other._digest
+        if not isinstance(other, _Keys) or self.keys.dtype != other.keys.dtype:
+            return False
+        # four times as fast as text; a judgment asks it of every claim
+        return self.keys is other.keys or np.array_equal(self.keys.view(np.uint32), other.keys.view(np.uint32))
 
 
 @functools.lru_cache(maxsize=16)

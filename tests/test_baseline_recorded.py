@@ -133,7 +133,7 @@ def test_a_recording_is_pinned_and_compared_like_any_model(tmp_path: Path, capsy
     assert made.pytest("behaviors/", "--model", "old").code == 0
     place = ["--store", str(made.store), "--reports", str(made.root / "reports")]
     assert cli.main(["baseline", "save", "shipped", *place]) == 0
-    assert "pinned shipped: 1 tables of old at fp32" in capsys.readouterr().out
+    assert "pinned shipped: 1 table of old at fp32" in capsys.readouterr().out
     run = made.pytest("behaviors/", "--model", "new", "--baseline", "shipped", reports="compared")
     assert run.code == 1
     (twin,) = run.claims("new", "shipped").values()

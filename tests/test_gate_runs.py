@@ -128,7 +128,8 @@ def test_a_plan_predicts_nothing_and_names_what_it_cannot_decide(ready: Project,
     shutil.copytree(ready.store / "images", tmp_path / "images")
     told = ready.pytest("behaviors/", "--plan", "--model", "solid", reports="plan", store=tmp_path)
     assert "4 tables at a default accuracy of 0.8" in told.text, told.text
-    assert "solid: 12,000 answers in 4 tables, an unknown time (blocked: factory 'nowhere:load' failed" in told.text
+    assert "sketch: 3,000 images x 1 model x 1 view, 3,000 answers" in told.text
+    assert "solid: 12,000 answers, an unknown time (blocked: factory 'nowhere:load' failed" in told.text
 
 
 YAML = """# the zoo of this project

@@ -48,11 +48,13 @@ def test_a_run_names_what_it_cannot_decide_before_it_predicts(cold: tuple[Projec
 
 
 def test_a_stored_baseline_says_what_a_model_may_be_like(cold: tuple[Project, Path]):
-    """It is assumed in place of the default rate."""
+    """It is assumed in place of the default rate, be it a folder or another model of the zoo that was judged before."""
     here, store = cold
     shutil.copytree(here.store / "predictions", here.root / "earlier")
     arguments = ("behaviors/", "--model", "one", "--baseline", here.root / "earlier")
     assert "(4 tables of the baseline)" in here.pytest(*arguments, store=store).text
+    here.declare({"one": {}, "two": {}, "new": {}})
+    assert "(4 tables of the baseline" in here.pytest("behaviors/", "--model", "new", "--baseline", "two").text
 
 
 def test_what_was_assumed_is_forgotten(store: Path, tmp_path: Path):

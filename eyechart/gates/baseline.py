@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.gates.paired import loss
+from eyechart.images import ImageSet
 from eyechart.judge import Bound
 from eyechart.measurement import Measurement
 from eyechart.predictions import Absent, ByKey, Predictions
 from eyechart.recipe import take
-from eyechart.run import Need, Run
+from eyechart.run import Address, Need, Run, Strings
 
 Meta = dict[str, Any]
 """What a table says of how it was made; see `eyechart.predict`."""
@@ -75,24 +76,25 @@ def _counterpart(own: Predictions, run: Run, baseline: Baseline) -> tuple[Predic
     unknown = [name for name, each in ((own.model, meta), (baseline.name, found)) if not each.get("checkpoint")]
     said = f"nobody recorded at which precision and preprocessing {' and '.join(unknown)} answered" if unknown else ""
     if own.derive is None:
-        return replace(_in_order(read(), own, baseline), labels=own.labels, also=own.also), said
+        table = _in_order(read(), own.keys, own.image_set, baseline.name)
+        return replace(table, labels=own.labels, also=own.also), said
     whole = run.predictions(need)
-    table = replace(_in_order(read(), whole, baseline), labels=whole.labels, also=whole.also)
-    return _in_order(own.derive(table), own, baseline), said
+    table = _in_order(read(), whole.keys, own.image_set, baseline.name)
+    derived = own.derive(replace(table, labels=whole.labels, also=whole.also))
+    return _in_order(derived, own.keys, own.image_set, baseline.name), said
 
 
-def _in_order(table: Predictions, own: Predictions, baseline: Baseline) -> Predictions:
-    """The answers to the images of `own`, in its order. Raises BlockedError where some are missing."""
-    if np.array_equal(table.keys, own.keys):
+def _in_order(table: Predictions, keys: Strings, image_set: str, name: str) -> Predictions:
+    """The answers of baseline `name` to these images, in this order. Raises BlockedError where some are missing."""
+    if np.array_equal(table.keys, keys):
         return table
     order = np.argsort(table.keys, kind="stable")
-    place = np.minimum(np.searchsorted(table.keys[order], own.keys), len(order) - 1)
+    place = np.minimum(np.searchsorted(table.keys[order], keys), len(order) - 1)
     rows = order[place]
-    missing = np.flatnonzero(table.keys[rows] != own.keys)
+    missing = np.flatnonzero(table.keys[rows] != keys)
     if missing.size:
         raise BlockedError(
-            f"{missing.size} images of {own.image_set} are missing from baseline {baseline.name}, "
-            f"such as {str(own.keys[missing[0]])!r}"
+            f"{missing.size} images of {image_set} are missing from baseline {name}, such as {str(keys[missing[0]])!r}"
         )
     return take(table, rows)
 
@@ -242,15 +244,26 @@ def read_table(path: Path) -> Predictions:
     )  # fmt: skip
 
 
-def read_baseline_like(baseline: Baseline | None, need: Need, fingerprint: str) -> Predictions | None:
-    """What a stored baseline answered to the same images under the same view, under the model's own name; or None.
+def read_baseline_like(baseline: Baseline | None, need: Need, images: ImageSet, whole: str) -> Predictions | None:
+    """What the baseline answered to the same images under the same view, under the model's own name; or None.
 
-    A guess at what a checkpoint that nobody has asked yet will answer.
+    A guess at what a checkpoint that nobody has asked yet will answer. `whole` is the fingerprint of the set that was
+    predicted, of which `images` may be a part.
     """
+    if isinstance(baseline, ZooModel):
+        theirs = replace(need, model=baseline.name)
+        stored = baseline.run.addresses.get(theirs, Address()).key
+        return replace(baseline.run.predictions(theirs), model=need.model) if stored else None
     if not isinstance(baseline, StoredTables):
         return None
     fitting = [
-        path for path, meta in baseline.tables
-        if meta["images"]["fingerprint"] == fingerprint and meta["view"] == need.view
+        (str(meta["model"]) != need.model, path) for path, meta in baseline.tables
+        if meta["images"]["fingerprint"] == whole and meta["view"] == need.view
     ]  # fmt: skip
-    return replace(read_table(fitting[0]), model=need.model, image_set=need.image_set) if fitting else None
+    if not fitting:
+        return None
+    table = _in_order(read_table(min(fitting)[1]), images.keys, need.image_set, baseline.name)
+    return replace(
+        table, model=need.model, image_set=need.image_set, labels=images.labels,
+        also={key: tuple(more) for key, more in images.also.items()},
+    )  # fmt: skip

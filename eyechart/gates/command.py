@@ -26,9 +26,7 @@ def add_baseline(commands: Any) -> None:
 
 def _save(arguments: argparse.Namespace) -> int:
     record = save(arguments.name, arguments.store, arguments.reports, tuple(arguments.model), replace=arguments.replace)
-    print(
-        f"pinned {record['name']}: {record['tables']} tables of {', '.join(record['models'])} at {record['precision']}"
-    )
+    print(f"pinned {record['name']}: {_tables(record)} of {', '.join(record['models'])} at {record['precision']}")
     return 0
 
 
@@ -36,9 +34,11 @@ def _list(arguments: argparse.Namespace) -> int:
     records = pinned(arguments.store)
     for record in records:
         models = ", ".join(record["models"])
-        print(
-            f"{record['name']}  pinned {record['pinned']}  {models}  {record['tables']} tables, {record['precision']}"
-        )
+        print(f"{record['name']}  pinned {record['pinned']}  {models}  {_tables(record)}, {record['precision']}")
     if not records:
         print(f"nothing is pinned in {arguments.store}")
     return 0
+
+
+def _tables(record: dict[str, Any]) -> str:
+    return f"{record['tables']} table{'' if record['tables'] == 1 else 's'}"

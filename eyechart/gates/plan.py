@@ -158,7 +158,6 @@ class Cost:
     """What predicting for one model costs: images that are not answered yet, over all its sets and views."""
 
     model: str
-    tables: int
     answers: int
     seconds: float | None
     note: str
@@ -182,7 +181,7 @@ def table(
     for cost in costs:
         time = _duration(math.nan if cost.seconds is None else cost.seconds)
         total += math.nan if cost.seconds is None else cost.seconds
-        lines.append(f"  {cost.model}: {cost.answers:,} answers in {cost.tables} tables, {time} ({cost.note})")
+        lines.append(f"  {cost.model}: {cost.answers:,} answers, {time} ({cost.note})")
     return [*lines, f"predicting takes {_duration(total)} in all"]
 
 

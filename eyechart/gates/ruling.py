@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyechart.intervals import p_value
-from eyechart.judge import Bound, Outcome, decide, images_needed
+from eyechart.judge import Bound, Outcome, decide, images_needed, is_open
 from eyechart.levels import Levels
 from eyechart.measurement import Measurement
 from eyechart.ordering import declared_order
@@ -71,10 +71,9 @@ def rule(measurement: Measurement, bound: Bound, levels: Levels, *, sequential: 
     order = declared_order(measurement.recipe.tables()[0].keys) if len(plan) > 1 else None
     for look in plan:
         found = measurement if order is None or look.images == total else _on(measurement, order[: look.images])
-        if found is None:
-            continue
-        ruling = _ruling(found, bound, levels.at_look(look.part))
-        if ruling.outcome is not Outcome.INCONCLUSIVE or look.images == total:
+        at_look = levels.at_look(look.part)
+        if found is not None and (look.images == total or not is_open(found, bound, at_look)):
+            ruling = _ruling(found, bound, at_look)
             break
     text = f"look {plan.index(look) + 1} of {len(plan)}: {look.images:,} of {total:,} images"
     return Ruling(
