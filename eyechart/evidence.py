@@ -122,10 +122,12 @@ class Evidence:
 
     @property
     def sweep(self) -> Sweep:
-        """One factor swept over its levels. Raises NotApplicableError where no annotation tells the level."""
+        """One factor swept over its levels; where no annotation tells the level of an image, all have the same."""
         inside = self.part
-        factor = self._subject.part.lower()
-        levels = self._annotation("level", "level_value", "level", factor, f"{factor.rstrip('s')}_name")
+        try:
+            levels = self._annotation("level", *_level_columns(self._subject.part))
+        except NotApplicableError:
+            levels = np.full(len(inside), "all")
         return Sweep(_rows(self.predictions, inside), levels[inside], self._assets()[inside])
 
     @property
@@ -240,6 +242,14 @@ def _cell(keys: Strings, images: Strings, whole: Predictions) -> Predictions:
     labels = {str(key): whole.also[key] for key in keys.tolist() if key in whole.also}
     also = {str(image): labels[str(key)] for key, image in zip(keys, images, strict=True) if str(key) in labels}
     return replace(take(whole, rows), keys=images[order], also=also, recorded=None)
+
+
+def _level_columns(factor: str) -> list[str]:
+    """Names of columns that may tell the level of a factor: any set's own, or those published with PUG-ImageNet."""
+    name = factor.lower()
+    thing = name.removeprefix("object_")
+    published = [f"character_rotation_{thing}", f"character_{thing}"] if thing != name else []
+    return ["level_value", "level", name, f"{name.rstrip('s')}_name", *published]
 
 
 def _those(columns: Mapping[str, object]) -> str:

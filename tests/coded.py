@@ -83,6 +83,11 @@ def errs_on_twos() -> Reader:
     return Reader(lambda seen: seen.note % ALONE == 2)
 
 
+def blind_to_corruptions() -> Reader:
+    """Errs on corrupted pictures, whose note is 1."""
+    return errs_on_ones()
+
+
 class Stubborn(Reader):
     """Names everything alike."""
 

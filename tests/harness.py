@@ -105,12 +105,14 @@ def surroundings(**more: str) -> dict[str, str]:
     return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **more}
 
 
-def run_pytest(*arguments: object, reports: Path, root: Path = ROOT, **environment: str) -> Judged:
+def run_pytest(
+    *arguments: object, reports: Path, root: Path = ROOT, timeout: int = TIMEOUT, **environment: str
+) -> Judged:
     """Run pytest with these arguments in a process of its own."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     made = subprocess.run(
         command(*arguments, "--reports", reports, "-p", "no:cacheprovider"),
-        cwd=root, env=surroundings(**environment), capture_output=True, text=True, timeout=TIMEOUT, check=False,
+        cwd=root, env=surroundings(**environment), capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime

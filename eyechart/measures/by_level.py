@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from eyechart.errors import NotApplicableError
 from eyechart.intervals import Mean, linearized
 from eyechart.measurement import Measurement
 from eyechart.measures.accuracy import SHARE, clustered_accuracy
 from eyechart.measures.combining import lowest, worst_of
-from eyechart.measures.pairing import only, require_images, require_one_each
+from eyechart.measures.pairing import only, require_images, require_one_each, title
 from eyechart.predictions import Bools, Floats, Ints, Predictions
 from eyechart.recipe import remembered
 
@@ -39,10 +40,15 @@ def accuracy_by_level(predictions: Predictions, levels: Levels, clusters: Names)
 def worst_level(predictions: Predictions, levels: Levels, clusters: Names) -> Measurement:
     """Lowest of the accuracies at each of the `levels`, which are reported too; see `accuracy_by_level`, `lowest`.
 
-    Raises NothingToMeasureError where there are no images.
+    Raises NothingToMeasureError where there are no images, NotApplicableError where all have one level.
     """
     require_images(predictions)
     require_one_each(predictions, levels=levels, clusters=clusters)
+    if np.unique(levels).size == 1:
+        raise NotApplicableError(
+            f"{title(predictions)}: nothing tells levels of the factor apart (annotations of the image set can), "
+            "so none is the worst"
+        )
     curve = _curve(predictions, levels, clusters)
     return replace(lowest("worst_level_top1", curve), companions=worst_of(curve, most=False))
 
