@@ -13,4 +13,5 @@ def test_names_what_images_show(predictions, require):
 @needs(shifted)
 def test_shifted_images_are_recognized_beyond_chance(predictions, chance, require):
     """On images of another style it knows far more than a guess."""
-    require(accuracy(predictions), at_least=3 * chance)  # below three times chance a drop has no meaning
+    # below three times chance a drop has no meaning; of two classes, halfway from a guess to always right
+    require(accuracy(predictions), at_least=min(3 * chance, (1 + chance) / 2))

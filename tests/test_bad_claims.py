@@ -61,7 +61,10 @@ SETS: dict[str, Any] = {
     "phone": {"role": "cue-conflict", "label_space": "cue-conflict-16"},
     "no-cells": {"role": "corrupted", "label_space": {"classes": 2}},
 }
-OF_ONES_OWN = {"image_sets": {"parts": SETS["parts"]}, "models": {"stubborn": model("stubborn")}}
+OF_ONES_OWN = {
+    "image_sets": {"parts": SETS["parts"]},
+    "models": {"stubborn": model("stubborn", label_space="imagenet-1k")},
+}
 """The smallest zoo there is."""
 
 MODELS = {
