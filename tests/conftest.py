@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from eyechart.searches import Search
 from eyechart.store import Store
 from eyechart.zoo import read_zoo
 from tests.gallery import Gallery, behaviors
-from tests.harness import LIMIT, MORE_SETS, SETS, SWEEP, Judged, new_store, run_pytest, toy, zoo_file
+from tests.harness import LIMIT, MORE_SETS, ROOT, SETS, SWEEP, Judged, new_store, run_pytest, toy, zoo_file
 from tests.villains import SWEEP_VILLAINS, VILLAINS
 
 EVERYTHING = {**SETS, **MORE_SETS, **SWEEP}
@@ -23,6 +24,9 @@ ONE_MODEL_EACH = ("--deselect", "behaviors/test_shape_bias.py::test_two_checkpoi
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the miniature's rendered images and nothing else."""
     folder = tmp_path_factory.mktemp("rendered")
+    if (there := ROOT / ".eyechart" / "store" / "images").is_dir():
+        # half a minute less; what is read from there is checked against the published fingerprints
+        shutil.copytree(there, folder / "images")
     zoo = read_zoo(zoo_file(folder / "models.yaml", {"saint": toy("saint")}, image_sets=EVERYTHING), "miniature")
     for name in zoo.image_sets:
         read_image_set(zoo, name, Store(folder), None)

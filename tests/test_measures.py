@@ -69,7 +69,7 @@ def everything(first, second):
         (measures.average("mean", [measures.accuracy(first), measures.accuracy(second)]), 0, 1),
         (measures.difference("d", measures.calibration_error(first), measures.calibration_error(second)), -1, 1),
         (measures.accuracy_by_level(first, levels, first.predicted), 0, 1),
-        (measures.worst_level(first, levels, first.predicted), 0, 1),
+        *([(measures.worst_level(first, levels, first.predicted), 0, 1)] if np.unique(levels).size > 1 else []),
         (measures.lead_over_guessing(first), -1, 1),
         (measures.mean_accuracy([first, second]), 0, 1),
         (measures.accuracy_drop_on_other_images(first, second), -1, 1),
