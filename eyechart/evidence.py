@@ -131,11 +131,6 @@ class Evidence:
         return Sweep(_rows(self.predictions, inside), levels[inside], self._assets()[inside])
 
     @property
-    def assets(self) -> NDArray[Any]:
-        """(n,) what each image was rendered of, or its class where no annotation tells."""
-        return self._assets()
-
-    @property
     def _is_transfer(self) -> bool:
         return self._run.zoo.image_sets[self.image_set].role == "transfer"
 
@@ -181,6 +176,7 @@ class Evidence:
         raise BlockedError(f"no annotation of {self.image_set!r} tells {part!r}; {_those(columns)}")
 
     def _assets(self) -> NDArray[Any]:
+        """(n,) what each image was rendered of, or its class where no annotation tells."""
         try:
             return self._annotation("asset", "asset", "character_name")
         except NotApplicableError:
