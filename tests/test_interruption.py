@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +16,14 @@ from tests.harness import ROOT, command, run_pytest, surroundings, toy, zoo_file
 pytestmark = pytest.mark.slow
 LIMIT = 2 * CHUNK
 """Two chunks a set, so that a run can be stopped in the middle of one."""
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Ctrl-C reaches the runs of these tests, though this one was started where it is ignored, as in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def wait_for(condition, seconds: float = 300) -> None:
