@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from eyechart.intervals import ece, equal_width_ece, mean_of
-from eyechart.measurement import Measurement
+from eyechart.measures.intervals import ece, equal_width_ece, mean_of
+from eyechart.measures.measurement import Measurement, remembered
 from eyechart.measures.pairing import require_images
-from eyechart.predictions import Floats, Predictions
-from eyechart.recipe import remembered
+from eyechart.measures.predictions import Floats, Predictions
 
 
 @remembered
