@@ -111,11 +111,11 @@ class Preprocessing:
 
     def overridden(self, entry: PreprocessingEntry) -> Preprocessing:
         """Replace the parts that `models.yaml` states."""
-        given = {key: value for key, value in entry.model_dump().items() if value is not None}
-        if "crop" in given:
-            given["size"] = given.pop("crop")
-        own = {key: given.pop(key) for key in ("mean", "std") if key in given}
-        return replace(self, geometry=replace(self.geometry, **given), **own)
+        stated = {key: value for key, value in entry.model_dump().items() if value is not None}
+        if "crop" in stated:
+            stated["size"] = stated.pop("crop")
+        own = {key: stated.pop(key) for key in ("mean", "std") if key in stated}
+        return replace(self, geometry=replace(self.geometry, **stated), **own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +141,9 @@ class Resolved:
     @property
     def identity(self) -> str:
         """Digest of everything above that decides an answer, and of how views are made."""
-        told = asdict(self)
-        del told["no_features"]
-        return digest(told, VIEWS_VERSION)
+        resolution = asdict(self)
+        del resolution["no_features"]
+        return digest(resolution, VIEWS_VERSION)
 
     def geometry(self, view: View, *, whole: bool = False) -> Geometry:
         """The geometry under a view; `whole` for images that are crops already.
@@ -157,8 +157,8 @@ class Resolved:
     def from_json(cls, data: dict[str, Any]) -> Resolved:
         """Rebuild what `dataclasses.asdict` made."""
         old = data["preprocessing"]
-        made = Preprocessing(Geometry(**old["geometry"]), tuple(old["mean"]), tuple(old["std"]))
-        return cls(**{**data, "preprocessing": made})
+        preprocessing = Preprocessing(Geometry(**old["geometry"]), tuple(old["mean"]), tuple(old["std"]))
+        return cls(**{**data, "preprocessing": preprocessing})
 
 
 @dataclass(frozen=True, slots=True)

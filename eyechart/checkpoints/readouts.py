@@ -40,10 +40,10 @@ def readout(model: LabelSpace, images: LabelSpace) -> Readout:
     if images.rule and images.parent == model.name:
         apply = _mean(images) if images.rule == "mean" else _mapped(images, len(model))
         return Readout(images.rule, digest(images.rule, images.names, images.members), apply)
-    place = {name: index for index, name in enumerate(model.names)}
-    if all(name in place for name in images.names):
-        chosen = np.array([place[name] for name in images.names])
-        return Readout("mask", digest("mask", chosen.tolist()), lambda logits: logits[:, chosen])
+    index_of = {name: index for index, name in enumerate(model.names)}
+    if all(name in index_of for name in images.names):
+        columns = np.array([index_of[name] for name in images.names])
+        return Readout("mask", digest("mask", columns.tolist()), lambda logits: logits[:, columns])
     raise BlockedError(
         f"label space {model.name!r} ({len(model)} classes) cannot be read as {images.name!r} ({len(images)} classes): "
         "the image set's classes must be the model's, or some of them by the same names"

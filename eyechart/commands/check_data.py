@@ -62,21 +62,21 @@ def check_set(zoo: Zoo, name: str, store: Store, known: str = "") -> bool:
     """
     spec = zoo.image_sets[name]
     try:
-        found = read_image_set(_lenient(zoo, name), name, store, None)
-        problems = [*_problems(found, spec, zoo.labels(name)), *_blocked(zoo, name, store)]
-        classes = f"{len(set(found.labels.tolist()))} of {len(zoo.labels(name))} classes"
+        image_set = read_image_set(_lenient(zoo, name), name, store, None)
+        problems = [*_problems(image_set, spec, zoo.labels(name)), *_blocked(zoo, name, store)]
+        classes = f"{len(set(image_set.labels.tolist()))} of {len(zoo.labels(name))} classes"
     except EyechartError as error:
-        there = isinstance(spec, PixelsEntry) and zoo.image_path(spec.path).exists()
-        print(f"  {name:24} {'BAD' if there else 'MISSING':7}  {error}")
+        is_there = isinstance(spec, PixelsEntry) and zoo.image_path(spec.path).exists()
+        print(f"  {name:24} {'BAD' if is_there else 'MISSING':7}  {error}")
         return _check_training(zoo, name, store) and False
     expected = f" of {count:,}" if (count := getattr(spec, "count", None)) else ""
     print(
-        f"  {name:24} {'ok' if not problems else 'BAD':7}  {len(found):,}{expected} images, {classes}, "
-        f"{len(found.unreadable)} unreadable, fingerprint {found.fingerprint}"
+        f"  {name:24} {'ok' if not problems else 'BAD':7}  {len(image_set):,}{expected} images, {classes}, "
+        f"{len(image_set.unreadable)} unreadable, fingerprint {image_set.fingerprint}"
     )
     for problem in problems:
         print(f"  {'':24}          {problem}")
-    if known and known != found.fingerprint:
+    if known and known != image_set.fingerprint:
         print(f"  {name:24} CHANGED  its files were changed in place without a trace; it is another set now")
     return _check_training(zoo, name, store) and not problems
 
@@ -99,28 +99,28 @@ def _lenient(zoo: Zoo, name: str) -> Zoo:
 
 def _forgotten(zoo: Zoo, names: Sequence[str], store: Store) -> dict[str, str]:
     """Forget what is known of all files, so that they are read again; returns the fingerprints that sets had."""
-    found = {}
+    fingerprints = {}
     if (store.root / "files").exists():
         for name in names:
             with contextlib.suppress(EyechartError):
-                found[name] = read_image_set(_lenient(zoo, name), name, store, None).fingerprint
+                fingerprints[name] = read_image_set(_lenient(zoo, name), name, store, None).fingerprint
     for kind in ("files", "shards", "parquet-images"):
         shutil.rmtree(store.root / kind, ignore_errors=True)
-    return found
+    return fingerprints
 
 
-def _problems(found: ImageSet, spec: object, space: LabelSpace) -> list[str]:
+def _problems(image_set: ImageSet, spec: object, space: LabelSpace) -> list[str]:
     if not isinstance(spec, PixelsEntry):
         return []
     problems = []
-    whole = len(found) + len(found.unreadable)
-    if spec.count is not None and whole != spec.count:
-        off = f"{spec.count - whole:,} missing" if whole < spec.count else f"{whole - spec.count:,} too many"
-        problems.append(f"{whole:,} images, expected {spec.count:,}: {off}")
-        if empty := [space.names[each] for each in sorted(set(range(len(space))) - set(found.labels.tolist()))]:
+    count = len(image_set) + len(image_set.unreadable)
+    if spec.count is not None and count != spec.count:
+        off = f"{spec.count - count:,} missing" if count < spec.count else f"{count - spec.count:,} too many"
+        problems.append(f"{count:,} images, expected {spec.count:,}: {off}")
+        if empty := [space.names[each] for each in sorted(set(range(len(space))) - set(image_set.labels.tolist()))]:
             problems.append(f"{len(empty)} classes without an image, such as {', '.join(empty[:5])}")
-    if len(found.unreadable) > spec.allow_unreadable:
-        problems += [f"cannot be read: {each}" for each in found.unreadable]
+    if len(image_set.unreadable) > spec.allow_unreadable:
+        problems += [f"cannot be read: {each}" for each in image_set.unreadable]
     return problems
 
 

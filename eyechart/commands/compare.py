@@ -25,15 +25,15 @@ def _compare(arguments: argparse.Namespace) -> int:
     paths = [Path(arguments.before), Path(arguments.after)]
     if any(path.exists() for path in paths):
         before, after = (read_report(path) for path in paths)
-        found = changes(claims_of(before), claims_of(after))
+        changed = changes(claims_of(before), claims_of(after))
         for line in differences(before, after):
             print(f"differs  {line}")
     else:
         report = read_report(arguments.reports)
-        found = changes(claims_of_model(report, arguments.before), claims_of_model(report, arguments.after))
-    for change in found:
+        changed = changes(claims_of_model(report, arguments.before), claims_of_model(report, arguments.after))
+    for change in changed:
         if change.kind is not Kind.SAME or arguments.all:
             print(change)
-    count = Counter(change.kind for change in found)
-    print(f"{len(found)} claims: " + ", ".join(f"{count[kind]} {kind}" for kind in Kind))
+    count = Counter(change.kind for change in changed)
+    print(f"{len(changed)} claims: " + ", ".join(f"{count[kind]} {kind}" for kind in Kind))
     return 1 if count[Kind.WORSE] else 0

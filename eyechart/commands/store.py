@@ -43,14 +43,14 @@ def _prune(arguments: argparse.Namespace) -> int:
     store = usable(arguments.store)
     zoos = [zoo for file in arguments.models or [Path("models.yaml")] for zoo in read_zoos(file)]
     with store.writing(lambda: print("another run is predicting into this store; waiting for it")):
-        found = leftovers(store.root, zoos)
-        for item in found:
+        unused = leftovers(store.root, zoos)
+        for item in unused:
             print(f"{megabytes(item.size):>10}  {item.path.relative_to(store.root)}  {item.why}")
         if arguments.yes:
-            remove(found)
-    total = megabytes(sum(item.size for item in found))
+            remove(unused)
+    total = megabytes(sum(item.size for item in unused))
     done = "removed" if arguments.yes else "can go: --yes removes it, and what is needed after all is computed again"
-    print(f"{total} in {len(found)} entries {done}" if found else "nothing to remove")
+    print(f"{total} in {len(unused)} entries {done}" if unused else "nothing to remove")
     return 0
 
 

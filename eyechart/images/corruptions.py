@@ -44,8 +44,8 @@ def corrupted(image: Pixels, corruption: str, severity: int) -> Pixels:
     content = reduced(image)
     seed = hashlib.blake2b(f"{corruption} {severity}".encode() + content.tobytes(), digest_size=8).digest()
     random = np.random.default_rng(int.from_bytes(seed, "big"))
-    made = _CORRUPTIONS[corruption](content / 255.0, severity - 1, random)
-    return np.asarray(np.round(np.clip(made, 0.0, 1.0) * 255.0), dtype=np.uint8)
+    changed = _CORRUPTIONS[corruption](content / 255.0, severity - 1, random)
+    return np.asarray(np.round(np.clip(changed, 0.0, 1.0) * 255.0), dtype=np.uint8)
 
 
 def check(corruption: str, severity: float) -> None:
@@ -96,13 +96,15 @@ def _defocus_blur(x: Floats, severity: int, random: Random) -> Floats:
 
 def _glass_blur(x: Floats, severity: int, random: Random) -> Floats:
     softness, reach, times = ((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2))[severity]
-    made = _smooth(x, softness)
+    shuffled = _smooth(x, softness)
     rows, columns = np.indices(x.shape[:2])
     for _ in range(times):
         # Pixels trade places with near ones: all at once here, one after the other in the published code.
-        there = [random.integers(-reach, reach + 1, x.shape[:2]) for _ in range(2)]
-        made = made[np.clip(rows + there[0], 0, x.shape[0] - 1), np.clip(columns + there[1], 0, x.shape[1] - 1)]
-    return _smooth(made, softness)
+        offsets = [random.integers(-reach, reach + 1, x.shape[:2]) for _ in range(2)]
+        shuffled = shuffled[
+            np.clip(rows + offsets[0], 0, x.shape[0] - 1), np.clip(columns + offsets[1], 0, x.shape[1] - 1)
+        ]
+    return _smooth(shuffled, softness)
 
 
 def _motion_blur(x: Floats, severity: int, random: Random) -> Floats:
@@ -121,7 +123,7 @@ def _zoom_blur(x: Floats, severity: int, random: Random) -> Floats:
 
 
 def _snow(x: Floats, severity: int, random: Random) -> Floats:
-    mean, spread, zoom, least, radius, softness, kept = (
+    mean, spread, zoom, least, radius, softness, visible = (
         (0.1, 0.3, 3, 0.5, 10, 4, 0.8), (0.2, 0.3, 2, 0.5, 12, 4, 0.7), (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
         (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65), (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
     )[severity]  # fmt: skip
@@ -129,15 +131,15 @@ def _snow(x: Floats, severity: int, random: Random) -> Floats:
     flakes = np.clip(np.where(flakes < least, 0.0, flakes), 0.0, 1.0)
     flakes = np.clip(_moved(flakes, int(radius), softness, random.uniform(-135, -45)), 0.0, 1.0)[..., None]
     pale = np.maximum(x, _grey(x)[..., None] * 1.5 + 0.5)
-    return kept * x + (1 - kept) * pale + flakes + flakes[::-1, ::-1]
+    return visible * x + (1 - visible) * pale + flakes + flakes[::-1, ::-1]
 
 
 def _frost(x: Floats, severity: int, random: Random) -> Floats:
-    kept, strength = ((1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))[severity]
+    visible, strength = ((1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))[severity]
     # Ridges of fractal noise branch as ice on a window does.
     ridges = 1.0 - 2.0 * np.abs(_fractal(x.shape[:2], 1.6, random) - 0.5)
     ice = np.clip((ridges - 0.45) * 2.0, 0.0, 1.0) ** 1.5 * _fractal(x.shape[:2], 2.2, random) * 1.4
-    return np.asarray(kept * x + strength * ice[..., None] * np.array([0.85, 0.95, 1.0]), dtype=np.float64)
+    return np.asarray(visible * x + strength * ice[..., None] * np.array([0.85, 0.95, 1.0]), dtype=np.float64)
 
 
 def _fog(x: Floats, severity: int, random: Random) -> Floats:
@@ -213,15 +215,15 @@ def _convolved(x: Floats, kernel: Floats) -> Floats:
     """Each channel with a kernel that is normalized to keep brightness; edges are mirrored."""
     from scipy.signal import fftconvolve
 
-    whole = kernel / kernel.sum()
+    normalized = kernel / kernel.sum()
     # only where it is not zero: a blur in one direction fills a small part of its kernel, whose center is never zero
-    spans = [np.flatnonzero(whole.any(axis=axis)) for axis in (1, 0)]
-    part = whole[tuple(slice(span[0], span[-1] + 1) for span in spans)]
-    pads = [(span[-1] - side // 2, side // 2 - span[0]) for span, side in zip(spans, whole.shape, strict=True)]
+    spans = [np.flatnonzero(normalized.any(axis=axis)) for axis in (1, 0)]
+    part = normalized[tuple(slice(span[0], span[-1] + 1) for span in spans)]
+    pads = [(span[-1] - side // 2, side // 2 - span[0]) for span, side in zip(spans, normalized.shape, strict=True)]
     planes = np.moveaxis(x.reshape(*x.shape[:2], -1), 2, 0)
     padded = np.pad(planes, [(0, 0), *pads], mode="symmetric")
-    made = fftconvolve(padded, part[None], mode="valid", axes=(1, 2))
-    return np.asarray(np.moveaxis(made, 0, 2).reshape(x.shape))
+    blurred = fftconvolve(padded, part[None], mode="valid", axes=(1, 2))
+    return np.asarray(np.moveaxis(blurred, 0, 2).reshape(x.shape))
 
 
 def _moved(x: Floats, radius: int, softness: float, degrees: float) -> Floats:
@@ -243,9 +245,9 @@ def _zoomed(x: Floats, factor: float) -> Floats:
     """Enlarge the center to the whole size."""
     for axis in (0, 1):
         side = x.shape[axis]
-        place = np.clip((side - 1) / 2 * (1 - 1 / factor) + np.arange(side) / factor, 0, side - 1)
-        low = place.astype(np.int64)
-        share = (place - low).reshape(-1, *[1] * (x.ndim - 1 - axis))
+        position = np.clip((side - 1) / 2 * (1 - 1 / factor) + np.arange(side) / factor, 0, side - 1)
+        low = position.astype(np.int64)
+        share = (position - low).reshape(-1, *[1] * (x.ndim - 1 - axis))
         x = x.take(low, axis) * (1 - share) + x.take(np.minimum(low + 1, side - 1), axis) * share
     return x
 
@@ -257,14 +259,14 @@ def _grey(x: Floats) -> Floats:
 def _fractal(shape: tuple[int, ...], decay: float, random: Random) -> Floats:
     """Cloudy noise from 0 to 1 by midpoint displacement: each halving of scale is weaker by `decay`."""
     side = 1 << max(2, int(np.ceil(np.log2(max(shape)))))
-    made, strength, cells = np.zeros((side, side)), 1.0, 2
+    heights, strength, cells = np.zeros((side, side)), 1.0, 2
     while cells <= side:
         enlarge = _enlarging(cells, side)
-        made += strength * (enlarge @ random.uniform(-1, 1, (cells, cells)) @ enlarge.T)
+        heights += strength * (enlarge @ random.uniform(-1, 1, (cells, cells)) @ enlarge.T)
         strength, cells = strength / decay, cells * 2
-    made = made[: shape[0], : shape[1]]
-    low, high = float(made.min()), float(made.max())
-    return np.asarray((made - low) / max(high - low, 1e-12), dtype=np.float64)
+    heights = heights[: shape[0], : shape[1]]
+    low, high = float(heights.min()), float(heights.max())
+    return np.asarray((heights - low) / max(high - low, 1e-12), dtype=np.float64)
 
 
 @lru_cache(maxsize=64)

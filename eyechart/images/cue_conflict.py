@@ -38,11 +38,11 @@ def cues(key: str) -> tuple[str, str, str, str]:
 
     Raises BlockedError for a name of another form, or with a category that is none of the 16.
     """
-    found = _NAME.search(PurePosixPath(key).stem)
-    if not found or found["shape"] not in CATEGORIES or found["texture"] not in CATEGORIES:
+    name = _NAME.search(PurePosixPath(key).stem)
+    if not name or name["shape"] not in CATEGORIES or name["texture"] not in CATEGORIES:
         raise BlockedError(
             f"{key!r} does not name two cues: expected <shape><number>-<texture><number> with categories of "
             f"{', '.join(CATEGORIES)}"
         )
-    shape, texture = found["shape"], found["texture"]
-    return shape, texture, shape + found["content"], texture + found["style"]
+    shape, texture = name["shape"], name["texture"]
+    return shape, texture, shape + name["content"], texture + name["style"]

@@ -66,14 +66,14 @@ class ImageSet:
 
     def rows(self, rows: Ints) -> ImageSet:
         """Keep some images, in the order of `rows`; the fingerprint follows from theirs."""
-        whole = self.read
+        read_all = self.read
         return replace(
             self,
             keys=self.keys[rows],
             labels=self.labels[rows],
             annotations={name: values[rows] for name, values in self.annotations.items()},
             fingerprint=digest(self.fingerprint, "rows", rows.tolist()),
-            read=lambda wanted: whole(rows[wanted]),
+            read=lambda wanted: read_all(rows[wanted]),
         )
 
 

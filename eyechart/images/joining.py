@@ -17,7 +17,7 @@ _FORMS: tuple[Callable[[str], str], ...] = (
 """How names may agree: whole, by file name, by file name without suffix; the first form that finds anything counts."""
 
 
-def match(wanted: Sequence[str], there: Sequence[str]) -> Ints:
+def match(wanted: Sequence[str], names: Sequence[str]) -> Ints:
     """(n,) row in `there` of each wanted name, -1 where it is missing.
 
     `n01440764/ILSVRC2012_val_00000293.JPEG` is found as `ILSVRC2012_val_00000293.JPEG` too, and without its suffix,
@@ -25,11 +25,11 @@ def match(wanted: Sequence[str], there: Sequence[str]) -> Ints:
     """
     rows = np.full(len(wanted), -1, dtype=np.int64)
     for form in _FORMS:
-        left, right = [form(key) for key in wanted], [form(key) for key in there]
-        place = {key: row for row, key in enumerate(right)}
-        if len(place) < len(right) or len(set(left)) < len(left):
+        left, right = [form(key) for key in wanted], [form(key) for key in names]
+        row_of = {key: row for row, key in enumerate(right)}
+        if len(row_of) < len(right) or len(set(left)) < len(left):
             continue
-        rows = np.array([place.get(key, -1) for key in left], dtype=np.int64)
+        rows = np.array([row_of.get(key, -1) for key in left], dtype=np.int64)
         if (rows >= 0).any():
             return rows
     return rows

@@ -53,18 +53,18 @@ class LabelSpace:
         """Count the classes."""
         return len(self.names)
 
-    def indices(self, found: Sequence[str], what: str) -> dict[str, int]:
+    def indices(self, written: Sequence[str], what: str) -> dict[str, int]:
         """Map class names, as folders and files write them, to indices.
 
         Names that are all of this space count as names; otherwise names that are all digits count as numbers,
         so that folder `10` is class 10 however folders sort. `what` begins the message.
         Raises BlockedError that lists the classes outside this space, the nearest match offered.
         """
-        place = {name: index for index, name in enumerate(self.names)}
-        wanted = sorted(set(found))
-        outside = [name for name in wanted if name not in place]
+        index_of = {name: index for index, name in enumerate(self.names)}
+        wanted = sorted(set(written))
+        outside = [name for name in wanted if name not in index_of]
         if outside and all(name.isdecimal() for name in wanted):
-            place = {name: int(name) for name in wanted}
+            index_of = {name: int(name) for name in wanted}
             outside = [name for name in wanted if int(name) >= len(self)]
         if outside:
             raise BlockedError(
@@ -72,7 +72,7 @@ class LabelSpace:
                 f"({len(self)} classes), such as {', '.join(map(repr, outside[:3]))}: "
                 f"{nearest(outside[0], self.names)[:200]}"
             )
-        return {name: place[name] for name in wanted}
+        return {name: index_of[name] for name in wanted}
 
 
 def label_space(name: str) -> LabelSpace:
@@ -116,7 +116,7 @@ def mapped_space(file: Path, shared: Literal["both", "last"]) -> LabelSpace:
     try:
         mapping = json.loads(file.read_text(encoding="utf-8"))
         names = tuple(sorted(mapping))
-        owner = {int(index): place for place, name in enumerate(names) for index in mapping[name]}
+        owner = {int(index): position for position, name in enumerate(names) for index in mapping[name]}
     except (OSError, ValueError, TypeError) as error:
         raise BlockedError(
             f"label space {file}: expected a JSON file of class name → ImageNet indices ({error})"
@@ -124,13 +124,13 @@ def mapped_space(file: Path, shared: Literal["both", "last"]) -> LabelSpace:
     if not names or not all(0 <= index < 1000 for index in owner):
         raise BlockedError(f"label space {file}: expected ImageNet indices from 0 to 999, found {sorted(owner)[-3:]}")
     members: list[tuple[int, ...]] = [
-        tuple(sorted(i for i, place in owner.items() if place == c)) for c in range(len(names))
+        tuple(sorted(i for i, position in owner.items() if position == c)) for c in range(len(names))
     ]
     also = tuple(
-        (place, owner[int(index)])
-        for place, name in enumerate(names)
+        (position, owner[int(index)])
+        for position, name in enumerate(names)
         for index in mapping[name]
-        if owner[int(index)] != place and shared == "both"
+        if owner[int(index)] != position and shared == "both"
     )
     title = f"mapped-{len(names)}-{digest(mapping, shared)[:8]}"
     return LabelSpace(title, names, "map", "imagenet-1k", tuple(members), also)

@@ -50,17 +50,17 @@ class View:
     @classmethod
     def parse(cls, text: str) -> View:
         """Read what `str` wrote. Raises SpecError for any other text."""
-        found = _TEXT.fullmatch(text)
+        parts = _TEXT.fullmatch(text)
         if (
-            not found
-            or found["kind"] not in _KINDS
-            or (found["kind"] == "original") != (found["amount"] is None)
-            or (found["kind"] == "corrupt") != (found["name"] is not None)
+            not parts
+            or parts["kind"] not in _KINDS
+            or (parts["kind"] == "original") != (parts["amount"] is None)
+            or (parts["kind"] == "corrupt") != (parts["name"] is not None)
         ):
             raise SpecError(f"view {text!r} is unknown: {nearest(text.partition('(')[0], _KINDS)}")
-        if found["kind"] == "corrupt":
-            check(found["name"], float(found["amount"]))
-        return cls(found["kind"], float(found["amount"] or 0), found["name"] or "")
+        if parts["kind"] == "corrupt":
+            check(parts["name"], float(parts["amount"]))
+        return cls(parts["kind"], float(parts["amount"] or 0), parts["name"] or "")
 
     def of_image(self, image: Image) -> Image:
         """Apply what this view does to the raw image; most views act on the preprocessing instead.
@@ -141,8 +141,8 @@ def brightness(gain: float) -> View:
 
 
 def _brightened(image: Image, gain: float) -> Image:
-    made = np.clip(np.rint(np.arange(256) * gain), 0, 255).astype(np.uint8)
-    return np.asarray(made[image])
+    table = np.clip(np.rint(np.arange(256) * gain), 0, 255).astype(np.uint8)
+    return np.asarray(table[image])
 
 
 def _shifted(image: Image, pixels: int, *, black: bool = False) -> Image:

@@ -21,11 +21,11 @@ def joined(recording: Recording, images: ImageSet, allow_missing: float) -> tupl
 
     Raises BlockedError, telling what both sides miss, where that is more than the share `allow_missing` of either.
     """
-    found = match(images.keys.tolist(), recording.keys)
-    unrecorded = images.keys[found < 0].tolist()
-    unknown = sorted(set(range(len(recording.keys))) - set(found[found >= 0].tolist()))
+    recorded_rows = match(images.keys.tolist(), recording.keys)
+    unrecorded = images.keys[recorded_rows < 0].tolist()
+    unknown = sorted(set(range(len(recording.keys))) - set(recorded_rows[recorded_rows >= 0].tolist()))
     if not unrecorded and not unknown:
-        return np.arange(len(images)), found, ()
+        return np.arange(len(images)), recorded_rows, ()
     report = (
         f"{len(unrecorded):,} of {len(images):,} images have no recorded answer{_such(unrecorded)}, and "
         f"{len(unknown):,} of {len(recording.keys):,} recorded answers are about no image of it"
@@ -37,11 +37,11 @@ def joined(recording: Recording, images: ImageSet, allow_missing: float) -> tupl
             f"recording {recording.file} joins image set {images.name!r} in part only: {report}. "
             "`allow_missing` of the model states a share that may be missing"
         )
-    rows = np.flatnonzero(found >= 0)
-    return rows, found[rows], (f"{report} (allow_missing: {allow_missing:g})",)
+    rows = np.flatnonzero(recorded_rows >= 0)
+    return rows, recorded_rows[rows], (f"{report} (allow_missing: {allow_missing:g})",)
 
 
-def table_of(recording: Recording, images: ImageSet, rows: Ints, taken: Ints, readout: Readout) -> pa.Table:
+def table_of(recording: Recording, images: ImageSet, rows: Ints, recorded_rows: Ints, readout: Readout) -> pa.Table:
     """Make the table of predictions for the images `rows`, from the answers `taken`.
 
     Raises BlockedError where the recording's own labels are not those of the images, or it must be read out and
@@ -49,51 +49,53 @@ def table_of(recording: Recording, images: ImageSet, rows: Ints, taken: Ints, re
     """
     labels = images.labels[rows]
     if not readout.identity:
-        _require_same_labels(recording, images, rows, taken)
+        _require_same_labels(recording, images, rows, recorded_rows)
     columns = {"key": pa.array(images.keys[rows].tolist()), "label": pa.array(labels)}
-    return pa.table({**columns, **_answers(recording, taken, readout)})
+    return pa.table({**columns, **_answers(recording, recorded_rows, readout)})
 
 
-def _answers(recording: Recording, taken: Ints, readout: Readout) -> dict[str, pa.Array]:
-    logits = None if recording.logits is None else recording.logits[taken]
+def _answers(recording: Recording, recorded_rows: Ints, readout: Readout) -> dict[str, pa.Array]:
+    logits = None if recording.logits is None else recording.logits[recorded_rows]
     if readout.identity:
-        logits = readout.apply(_logits(recording, taken, readout))
+        logits = readout.apply(_logits(recording, recorded_rows, readout))
     if logits is not None:
         exact = softmax(logits)
         top = {"predicted": exact.argmax(axis=1), "confidence": exact.max(axis=1)}
         return {**_arrays(top), "logits": _matrix(logits)}
-    made = {"predicted": pa.array(recording.predicted[taken])}
-    confidence = None if recording.confidence is None else recording.confidence[taken]
-    made["confidence"] = pa.nulls(len(taken), pa.float64()) if confidence is None else pa.array(confidence)
+    columns = {"predicted": pa.array(recording.predicted[recorded_rows])}
+    confidence = None if recording.confidence is None else recording.confidence[recorded_rows]
+    columns["confidence"] = pa.nulls(len(recorded_rows), pa.float64()) if confidence is None else pa.array(confidence)
     if recording.probabilities is not None:
-        made["probabilities"] = _matrix(recording.probabilities[taken])
+        columns["probabilities"] = _matrix(recording.probabilities[recorded_rows])
     if recording.ranked is not None:
-        made["ranked"] = _matrix(recording.ranked[taken])
-    return made
+        columns["ranked"] = _matrix(recording.ranked[recorded_rows])
+    return columns
 
 
-def _logits(recording: Recording, taken: Ints, readout: Readout) -> NDArray[np.float64]:
+def _logits(recording: Recording, recorded_rows: Ints, readout: Readout) -> NDArray[np.float64]:
     if recording.logits is not None:
-        return np.asarray(recording.logits[taken], dtype=np.float64)
+        return np.asarray(recording.logits[recorded_rows], dtype=np.float64)
     if recording.probabilities is None:
         raise BlockedError(
             f"recording {recording.file} must be read out as other classes ({readout.rule}), for which it would need "
             "the probabilities of all its classes"
         )
     with np.errstate(divide="ignore"):
-        return np.log(recording.probabilities[taken].astype(np.float64))
+        return np.log(recording.probabilities[recorded_rows].astype(np.float64))
 
 
-def _require_same_labels(recording: Recording, images: ImageSet, rows: Ints, taken: Ints) -> None:
+def _require_same_labels(recording: Recording, images: ImageSet, rows: Ints, recorded_rows: Ints) -> None:
     if recording.labels is None:
         return
-    told, labels = recording.labels[taken], images.labels[rows]
+    stated, labels = recording.labels[recorded_rows], images.labels[rows]
     keys = images.keys[rows].tolist()
-    wrong = [row for row in np.flatnonzero(told != labels).tolist() if told[row] not in images.also.get(keys[row], ())]
+    wrong = [
+        row for row in np.flatnonzero(stated != labels).tolist() if stated[row] not in images.also.get(keys[row], ())
+    ]
     if wrong:
         raise BlockedError(
             f"recording {recording.file} and image set {images.name!r} give {len(wrong):,} of {len(rows):,} images "
-            f"another label, the first {keys[wrong[0]]!r} ({told[wrong[0]]} and {labels[wrong[0]]}): "
+            f"another label, the first {keys[wrong[0]]!r} ({stated[wrong[0]]} and {labels[wrong[0]]}): "
             "are their classes in one order?"
         )
 

@@ -88,9 +88,9 @@ def recorded_files(spec: RecordedSpec, image_set: str, places: Places) -> list[P
 
 
 def _found(relative: str, looked_for: Sequence[Path]) -> Path:
-    for place in looked_for:
-        if place.is_file():
-            return place
+    for path in looked_for:
+        if path.is_file():
+            return path
     raise BlockedError(f"recording {relative!r} not found: looked for {' and '.join(map(str, looked_for))}")
 
 

@@ -51,12 +51,12 @@ class Change:
 
 def changes(before: Mapping[Claim, Verdict], after: Mapping[Claim, Verdict]) -> list[Change]:
     """Put every claim of two runs beside itself, the ones that got worse first."""
-    found = [
+    changed = [
         Change(claim, _kind(before.get(claim), after.get(claim)), before.get(claim), after.get(claim))
         for claim in sorted({*before, *after})
     ]
     order = list(Kind)
-    return sorted(found, key=lambda change: order.index(change.kind))
+    return sorted(changed, key=lambda change: order.index(change.kind))
 
 
 def _kind(before: Verdict | None, after: Verdict | None) -> Kind:
@@ -87,10 +87,10 @@ def differences(before: Report, after: Report) -> list[str]:
     """Say what else differs between two runs, since verdicts may differ for that alone."""
     one, two = before.run, after.run
     settings = ("zoo", "precision", "device", "limit")
-    told = [f"{key}: {one.get(key)} → {two.get(key)}" for key in settings if one.get(key) != two.get(key)]
+    lines = [f"{key}: {one.get(key)} → {two.get(key)}" for key in settings if one.get(key) != two.get(key)]
     for key in ("models", "versions", "image_sets"):
-        told += _differing(key, one.get(key) or {}, two.get(key) or {})
-    return told
+        lines += _differing(key, one.get(key) or {}, two.get(key) or {})
+    return lines
 
 
 def _differing(key: str, before: Mapping[str, object], after: Mapping[str, object]) -> Sequence[str]:

@@ -68,12 +68,12 @@ class Report:
         return tuple(verdict for verdict in self.verdicts if verdict.verdict is not Outcome.REPORTED)
 
 
-def read_report(place: Path) -> Report:
+def read_report(location: Path) -> Report:
     """Read `verdicts.json`, from the file or the folder it is in.
 
     Raises SpecError where there is none, or where it is damaged or of another schema.
     """
-    path = place / VERDICTS if place.is_dir() else place
+    path = location / VERDICTS if location.is_dir() else location
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["schema"] != SCHEMA:
@@ -103,8 +103,8 @@ def matrix(models: Sequence[str], verdicts: Iterable[Verdict]) -> list[str]:
 
 def properties(claims: Iterable[Verdict]) -> list[str]:
     """Name the properties that claims are about, in the order of the matrix's columns."""
-    found = {claim.property for claim in claims}
-    return [name for name in PROPERTIES if name in found] + sorted(found - set(PROPERTIES))
+    named = {claim.property for claim in claims}
+    return [name for name in PROPERTIES if name in named] + sorted(named - set(PROPERTIES))
 
 
 def cell(claims: Sequence[Verdict]) -> str:

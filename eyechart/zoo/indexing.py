@@ -36,9 +36,9 @@ def read_image_set(zoo: Zoo, name: str, store: Store, limit: int | None) -> Imag
     except OSError as error:
         raise BlockedError(f"image set {name!r}: {error}") from error
     if isinstance(spec, DerivedSet) and limit is not None:
-        kept = read_image_set(zoo, spec.of, store, limit)
-        rows = np.flatnonzero(np.isin(index.keys, kept.keys))
-        return replace(checked(index.rows(rows)), limit=kept.limit)
+        limited = read_image_set(zoo, spec.of, store, limit)
+        rows = np.flatnonzero(np.isin(index.keys, limited.keys))
+        return replace(checked(index.rows(rows)), limit=limited.limit)
     return index.limited(limit)
 
 

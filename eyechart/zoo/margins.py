@@ -69,10 +69,10 @@ class MarginEntry(Entry):
     @model_validator(mode="before")
     @classmethod
     def _right_way_round(cls, data: Any) -> Any:
-        found = data.get("margin") if isinstance(data, Mapping) else None
-        if isinstance(found, (int, float)) and not found > 0:
+        margin = data.get("margin") if isinstance(data, Mapping) else None
+        if isinstance(margin, (int, float)) and not margin > 0:
             raise ValueError(
-                f"a margin is how much worse than the baseline is still allowed: expected more than 0, found {found}. "
+                f"a margin is how much worse than the baseline is still allowed: expected more than 0, found {margin}. "
                 "(No number of images can show that a checkpoint is not worse at all.)"
             )
         return data

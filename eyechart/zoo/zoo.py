@@ -206,8 +206,8 @@ def _with_label_spaces(entry: _ZooEntry) -> dict[str, ModelSpec]:
     sets = [spec for spec in entry.image_sets.values() if spec.role is not Role.TRANSFER]
     stated = [spec.label_space for spec in sets if not isinstance(spec, (DerivedSet, ComputedSet))]
     read_out: tuple[Labels, ...] = READ_OUT
-    told = {"imagenet-1k" if isinstance(each, MappedLabels) or each in read_out else each for each in stated}
-    space = told.pop() if len(told) == 1 else "imagenet-1k"
+    spaces = {"imagenet-1k" if isinstance(each, MappedLabels) or each in read_out else each for each in stated}
+    space = spaces.pop() if len(spaces) == 1 else "imagenet-1k"
     return {
         name: spec
         if isinstance(spec, RecordedSpec) or "label_space" in spec.model_fields_set
@@ -244,9 +244,11 @@ def _check(zoo: Zoo, data: Any) -> None:
             except SpecError as error:
                 raise SpecError(f"{where}: {error}") from error
             if isinstance(spec, DerivedSet | ComputedSet):
-                whole = [name for name, other in zoo.image_sets.items() if not hasattr(other, "of")]
-                if spec.of not in whole:
-                    raise SpecError(f"{where}.of: {spec.of!r} is no image set of its own: {nearest(spec.of, whole)}")
+                independent = [name for name, other in zoo.image_sets.items() if not hasattr(other, "of")]
+                if spec.of not in independent:
+                    raise SpecError(
+                        f"{where}.of: {spec.of!r} is no image set of its own: {nearest(spec.of, independent)}"
+                    )
 
 
 def _explain(file: Path, data: Any, error: dict[str, Any]) -> str:

@@ -87,13 +87,13 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
         ) from error
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
         raise BlockedError(f"weights {path}: cannot be read as {path.suffix or 'weights'}: {error}") from error
-    found, note = unwrapped(state)
-    if found is None:
+    state_dict, note = unwrapped(state)
+    if state_dict is None:
         inside = f" with {', '.join(map(repr, list(state)[:8]))}" if isinstance(state, Mapping) else ""
         raise BlockedError(
             f"weights {path}: expected a state dict (names to tensors), found {type(state).__name__}{inside}"
         )
-    return found, note
+    return state_dict, note
 
 
 def _harmless() -> list[Any]:
@@ -116,20 +116,20 @@ def unwrapped(state: Any) -> tuple[dict[str, torch.Tensor] | None, str]:
     """Find the state dict in what a file holds, and say what was taken off; None where there is none."""
     import torch
 
-    taken = []
+    steps = []
     while isinstance(state, Mapping) and not all(isinstance(value, torch.Tensor) for value in state.values()):
         wrapper = next((name for name in WRAPPERS if isinstance(state.get(name), Mapping) and state[name]), None)
         if wrapper is None:
             return None, ""
-        taken.append(f"taken from {wrapper!r}")
+        steps.append(f"taken from {wrapper!r}")
         state = state[wrapper]
     if not isinstance(state, Mapping) or not state:
         return None, ""
     names = list(state)
     while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in names)), ""):
-        taken.append(f"prefix {prefix!r} removed")
+        steps.append(f"prefix {prefix!r} removed")
         names = [name.removeprefix(prefix) for name in names]
-    return dict(zip(names, state.values(), strict=True)), ", ".join(taken)
+    return dict(zip(names, state.values(), strict=True)), ", ".join(steps)
 
 
 def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
@@ -159,11 +159,11 @@ def torch_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, index = name.partition(":")
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if kind not in there:
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if kind not in available:
         raise SpecError(f"--device {name!r} is unknown: {nearest(name, ('auto', 'cpu', 'cuda', 'cuda:N', 'mps'))}")
-    if not there[kind] or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
-        raise SpecError(f"--device {name!r} is not on this machine: {[k for k, v in there.items() if v]} is")
+    if not available[kind] or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
+        raise SpecError(f"--device {name!r} is not on this machine: {[k for k, v in available.items() if v]} is")
     return torch.device(name)
 
 

@@ -60,14 +60,14 @@ def unreachable(what: str, architecture: str, error: Exception) -> BlockedError:
 
     first = (str(error).splitlines() or [""])[0]
     instead = "weights: PATH.safetensors"
-    place = Path(HF_HUB_CACHE)
+    cache = Path(HF_HUB_CACHE)
     if architecture.startswith(REMOTE):
-        place = _cached(architecture.removeprefix(REMOTE).partition("@")[0])
+        cache = _cached(architecture.removeprefix(REMOTE).partition("@")[0])
         instead = (
             f"architecture: {LOCAL}FOLDER (a copy of the repository), or the architecture's own name and {instead}"
         )
     return BlockedError(
-        f"could not fetch {what} ({type(error).__name__}: {first}). A copy fetched before would be in {place}; "
+        f"could not fetch {what} ({type(error).__name__}: {first}). A copy fetched before would be in {cache}; "
         f"HF_HOME names another place, HF_HUB_OFFLINE=1 ends the waiting. Offline, give in models.yaml {instead}"
     )
 

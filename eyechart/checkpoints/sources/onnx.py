@@ -76,16 +76,16 @@ def _external(path: Path, content_digest: str) -> list[str]:
     """Names of the files with a graph's tensors. Large networks have them, and torch writes them by default."""
     del content_digest  # a changed file is read again
     content = path.read_bytes()
-    found = {content[at.end() : at.end() + at[1][0]] for at in _LOCATION.finditer(content)}
-    return sorted(name.decode("utf-8", "replace") for name in found)
+    names = {content[at.end() : at.end() + at[1][0]] for at in _LOCATION.finditer(content)}
+    return sorted(name.decode("utf-8", "replace") for name in names)
 
 
 def load(spec: OnnxSpec, around: Surroundings) -> Checkpoint:
     """Open the file. Raises BlockedError where that cannot be done, or its input is no batch of images."""
     path = weights_file(around.root, spec.weights)
     session = _session(path, around.device)
-    taken = _input(path, session)
-    preprocessing = _preprocessing(spec, taken)
+    graph_input = _input(path, session)
+    preprocessing = _preprocessing(spec, graph_input)
     resolved = Resolved(
         source="onnx",
         architecture=f"{spec.returns}:{spec.output or ''}",
@@ -97,7 +97,7 @@ def load(spec: OnnxSpec, around: Surroundings) -> Checkpoint:
         precision="as exported",
         no_features=NO_FEATURES,
     )
-    return Checkpoint(resolved, _Answers(session, taken, preprocessing, spec))
+    return Checkpoint(resolved, _Answers(session, graph_input, preprocessing, spec))
 
 
 def _session(path: Path, device: str) -> Any:
@@ -119,13 +119,13 @@ def _providers(device: str) -> list[Any]:
     """Execution providers for `--device`; "auto" leaves the choice to ONNX Runtime, in its own order."""
     import onnxruntime
 
-    there: list[str] = onnxruntime.get_available_providers()
+    available: list[str] = onnxruntime.get_available_providers()
     if device == "auto":
-        return list(there)
+        return list(available)
     kind, _, index = device.partition(":")
     wanted = _PROVIDERS.get(kind)
-    if wanted not in there:
-        raise SpecError(f"--device {device!r} is not one that this ONNX Runtime can use: it has {', '.join(there)}")
+    if wanted not in available:
+        raise SpecError(f"--device {device!r} is not one that this ONNX Runtime can use: it has {', '.join(available)}")
     return [(wanted, {"device_id": int(index)}) if index else wanted]
 
 
@@ -135,40 +135,40 @@ def _input(path: Path, session: Any) -> Input:
         raise BlockedError(
             f"{path} takes {len(inputs)} inputs ({', '.join(i.name for i in inputs)}), expected one image"
         )
-    (found,) = inputs
-    sizes = [size if isinstance(size, int) and size > 0 else None for size in found.shape]
-    if len(sizes) != 4 or 3 not in (sizes[1], sizes[3]) or found.type not in _TYPES:
+    (graph_input,) = inputs
+    sizes = [size if isinstance(size, int) and size > 0 else None for size in graph_input.shape]
+    if len(sizes) != 4 or 3 not in (sizes[1], sizes[3]) or graph_input.type not in _TYPES:
         raise BlockedError(
-            f"{path}: input {found.name!r} is {found.type} {found.shape}, expected images with 3 channels, "
-            f"(batch, 3, height, width) or (batch, height, width, 3), as {', '.join(_TYPES)}"
+            f"{path}: input {graph_input.name!r} is {graph_input.type} {graph_input.shape}, expected images "
+            f"with 3 channels, (batch, 3, height, width) or (batch, height, width, 3), as {', '.join(_TYPES)}"
         )
     last = sizes[1] != 3
     height, width = sizes[1:3] if last else sizes[2:4]
     if height != width:
-        raise BlockedError(f"{path}: input {found.name!r} is {found.shape}, expected squares")
-    return Input(found.name, _TYPES[found.type], last, height, sizes[0])
+        raise BlockedError(f"{path}: input {graph_input.name!r} is {graph_input.shape}, expected squares")
+    return Input(graph_input.name, _TYPES[graph_input.type], last, height, sizes[0])
 
 
-def _preprocessing(spec: OnnxSpec, taken: Input) -> Preprocessing:
-    given = spec.preprocessing
-    side = given.crop or taken.side
+def _preprocessing(spec: OnnxSpec, graph_input: Input) -> Preprocessing:
+    stated = spec.preprocessing
+    side = stated.crop or graph_input.side
     if side is None:
         raise BlockedError("this ONNX graph takes any size: state resize and crop under `preprocessing:`")
-    if taken.side not in (None, side):
-        raise BlockedError(f"this ONNX graph takes {taken.side} pixels, `preprocessing:` says crop: {side}")
-    if taken.numbers is not np.uint8 and (given.mean is None or given.std is None):
+    if graph_input.side not in (None, side):
+        raise BlockedError(f"this ONNX graph takes {graph_input.side} pixels, `preprocessing:` says crop: {side}")
+    if graph_input.numbers is not np.uint8 and (stated.mean is None or stated.std is None):
         raise BlockedError("an ONNX file does not tell its normalization: state mean and std under `preprocessing:`")
-    usual = Preprocessing(Geometry(side, given.resize or side), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    return usual.overridden(given)
+    usual = Preprocessing(Geometry(side, stated.resize or side), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    return usual.overridden(stated)
 
 
 class _Answers:
     """Runs a session on uint8 batches, in batches of the graph's own size where that is fixed."""
 
-    def __init__(self, session: Any, taken: Input, preprocessing: Preprocessing, spec: OnnxSpec) -> None:
+    def __init__(self, session: Any, graph_input: Input, preprocessing: Preprocessing, spec: OnnxSpec) -> None:
         """Keep what a forward pass needs."""
         self._session = session
-        self._taken = taken
+        self._input = graph_input
         self._mean = np.asarray(preprocessing.mean, dtype=np.float32)
         self._std = np.asarray(preprocessing.std, dtype=np.float32)
         self._spec = spec
@@ -176,7 +176,7 @@ class _Answers:
     def __call__(self, batch: Batch) -> Logits:
         """(n, side, side, 3) uint8 → (n, classes) float32."""
         pixels = self._pixels(batch)
-        size = self._taken.batch or len(pixels)
+        size = self._input.batch or len(pixels)
         parts = [self._run(pixels[start : start + size], size) for start in range(0, len(pixels), size)]
         answers = np.concatenate(parts).astype(np.float32)
         if self._spec.returns == "logits":
@@ -186,13 +186,13 @@ class _Answers:
 
     def _pixels(self, batch: Batch) -> NDArray[Any]:
         pixels: NDArray[Any] = batch
-        if self._taken.numbers is not np.uint8:
-            pixels = ((batch.astype(np.float32) / 255 - self._mean) / self._std).astype(self._taken.numbers)
-        return pixels if self._taken.channels_last else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+        if self._input.numbers is not np.uint8:
+            pixels = ((batch.astype(np.float32) / 255 - self._mean) / self._std).astype(self._input.numbers)
+        return pixels if self._input.channels_last else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
     def _run(self, pixels: NDArray[Any], size: int) -> NDArray[Any]:
         filled = np.concatenate([pixels, np.repeat(pixels[-1:], size - len(pixels), axis=0)])
-        outputs = self._session.run(_wanted(self._spec), {self._taken.name: filled})
+        outputs = self._session.run(_wanted(self._spec), {self._input.name: filled})
         return np.asarray(outputs[0])[: len(pixels)]
 
 

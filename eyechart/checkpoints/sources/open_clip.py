@@ -202,8 +202,8 @@ def _text_classifier(
     """(dimensions, classes): each class's prompts embedded, normalized, averaged, normalized (CLIP's own recipe)."""
     import open_clip
 
-    made = open_clip.build_zero_shot_classifier(module, tokenizer, list(names), list(templates))
-    return np.asarray(made.cpu().numpy(), dtype=np.float32)
+    classifier = open_clip.build_zero_shot_classifier(module, tokenizer, list(names), list(templates))
+    return np.asarray(classifier.cpu().numpy(), dtype=np.float32)
 
 
 def _zero_shot(module: Any, text: NDArray[np.float32], scale: float) -> torch.nn.Module:
