@@ -34,7 +34,8 @@ from eyechart.predict.searches import most_answers
 from eyechart.progress import Progress
 
 if TYPE_CHECKING:
-    from eyechart.checkpoints.checkpoint import Batch, Checkpoint, Geometry
+    from eyechart.checkpoints.checkpoint import Checkpoint
+    from eyechart.checkpoints.preprocessing import Batch, Geometry
 
 CHUNK = 512
 """Images read, answered and written to disk at a time."""
@@ -226,7 +227,9 @@ class Predictor(Locator):
                     table = features_table(images, rows, answers)
                 else:
                     shares = [
-                        view.padded_share(image.shape[0], image.shape[1], geometry.crop) for image in raw if view.pads
+                        view.padded_share(height, width, geometry.seen(height, width))
+                        for height, width in (image.shape[:2] for image in raw)
+                        if view.pads
                     ]
                     table = predictions_table(job, rows, answers, shares)
                 self.run.store.write_part(job.key, int(rows[0]), table)
