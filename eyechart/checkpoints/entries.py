@@ -55,6 +55,12 @@ class PreprocessingEntry(Entry):
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
 
+    @property
+    def complete(self) -> bool:
+        """Whether it says all that decides what a model sees, so that nothing must be assumed."""
+        stated = (self.resize, self.crop, self.crop_mode, self.interpolation, self.mean, self.std)
+        return all(part is not None for part in stated)
+
 
 PREPROCESSINGS: Mapping[str, Mapping[str, Any]] = {
     "native": {},

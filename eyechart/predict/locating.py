@@ -172,6 +172,8 @@ class Locator:
             return None
         resolved = Resolved.from_json(record)
         self.run.fingerprints[model] = resolved.identity
+        if resolved.assumed:
+            self.run.assumptions[model] = resolved.assumed
         return resolved
 
     def _resolution_key(self, model: str) -> str:
