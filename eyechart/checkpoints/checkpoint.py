@@ -6,7 +6,7 @@ Nothing here imports torch; each source in `eyechart/checkpoints/sources/` build
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -78,9 +78,12 @@ class Geometry:
             return replace(self, size=side, resize=resize)
         return self
 
-    def apply(self, images: Sequence[Image]) -> Batch:
-        """Resize and center-crop; equal to the eval transforms of timm and open_clip (a test compares the bytes)."""
-        return np.stack([self._one(image) for image in images])
+    def apply(self, images: Iterable[Image]) -> Batch:
+        """Resize and center-crop; equal to the eval transforms of timm and open_clip (a test compares the bytes).
+
+        Raises BlockedError where a model without an input size is shown images of several.
+        """
+        return stacked([self._one(image) for image in images])
 
     def _one(self, image: Image) -> Image:
         height, width = image.shape[:2]
@@ -91,6 +94,18 @@ class Geometry:
             size = (target * width // short, target * height // short)
             image = np.asarray(PILImage.fromarray(image).resize(size, _FILTERS[self.interpolation]))
         return _center(image, crop)
+
+
+def stacked(crops: Sequence[Image]) -> Batch:
+    """Make a batch of crops. Raises BlockedError for crops of several sizes: their model has no input size."""
+    shapes = sorted({crop.shape for crop in crops})
+    if len(shapes) > 1:
+        (height, width, _), (other_height, other_width, _) = shapes[:2]
+        raise BlockedError(
+            f"images of {width} × {height} and {other_width} × {other_height} pixels cannot be answered together by a "
+            "model without an input size: state `preprocessing: {resize: …, crop: …}` in models.yaml"
+        )
+    return np.stack(crops)
 
 
 def _center(image: Image, size: tuple[int, int]) -> Image:
@@ -204,7 +219,7 @@ class Checkpoint:
 
     def __call__(self, images: Sequence[Image], view: View = ORIGINAL) -> Logits:
         """Answer raw images under a view: (n, classes) float32. Raises BlockedError as `answer` does."""
-        return self.answer(self.resolved.geometry(view).apply([view.of_image(image) for image in images]))
+        return self.answer(self.resolved.geometry(view).apply(view.of_image(image) for image in images))
 
 
 def _asked(function: Callable[[Batch], NDArray[np.float32]], batch: Batch, what: str) -> NDArray[np.float32]:
