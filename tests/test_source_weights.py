@@ -108,7 +108,7 @@ def test_preprocessing_by_name(tmp_path, state):
     torch.save(state, tmp_path / "x.pth")
     native, paper = load(tmp_path, "x.pth"), load(tmp_path, "x.pth", preprocessing="paper")
     geometry = paper.resolved.preprocessing.geometry
-    assert (geometry.resize, geometry.size, geometry.interpolation) == (256, 224, "bilinear")
+    assert (geometry.resize, geometry.size, geometry.interpolation) == ((256, 256), (224, 224), "bilinear")
     assert paper.resolved.preprocessing.mean == native.resolved.preprocessing.mean
     assert paper.resolved.identity != native.resolved.identity
     assert load(tmp_path, "x.pth", preprocessing="native").resolved.identity == native.resolved.identity

@@ -18,7 +18,8 @@ from eyechart.measures.predictions import Ints
 from eyechart.predict.run import FEATURES, Cost, Need, Run, protocol_of, versions
 
 if TYPE_CHECKING:
-    from eyechart.checkpoints.checkpoint import Batch, Checkpoint, Geometry
+    from eyechart.checkpoints.checkpoint import Checkpoint
+    from eyechart.checkpoints.preprocessing import Batch, Geometry
     from eyechart.checkpoints.readouts import Answers, Readout
     from eyechart.images.views import Image
     from eyechart.measures.predictions import Floats

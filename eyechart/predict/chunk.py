@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eyechart.checkpoints.checkpoint import stacked
+from eyechart.checkpoints.preprocessing import stacked
 from eyechart.errors import BlockedError, EyechartError, NotApplicableError
 from eyechart.images.image_set import HELD, ImageSet
 from eyechart.images.views import ORIGINAL, View
@@ -21,7 +21,7 @@ from eyechart.predict.pace import Pace
 from eyechart.predict.run import FEATURES, Cost
 
 if TYPE_CHECKING:
-    from eyechart.checkpoints.checkpoint import Geometry
+    from eyechart.checkpoints.preprocessing import Geometry
     from eyechart.images.views import Image
 
 
@@ -76,8 +76,7 @@ class Chunk:
                 looks = [look for look in self._looks.values() if look.view == view and look.jobs]
                 self._see(view, looks, raw, last=last)
                 for look in looks if last else ():
-                    crop = look.geometry.crop
-                    shares = [view.padded_share(*size, crop) for size in sizes] if view.pads else []
+                    shares = [view.padded_share(*size, look.geometry.seen(*size)) for size in sizes if view.pads]
                     yield from ((job, np.concatenate(self._answers[job.key]), shares) for job in look.jobs)
 
     def _decoded(self) -> Iterator[list[Image]]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyechart.checkpoints.checkpoint import Batch, Features, Logits, Preprocessing
+from eyechart.checkpoints.checkpoint import Features, Logits
+from eyechart.checkpoints.preprocessing import Batch, Preprocessing, Size
 from eyechart.digest import known_digest
 from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.images.labels import LabelSpace
@@ -170,8 +171,8 @@ def torch_device(name: str) -> torch.device:
 class TorchAnswers:
     """Runs a torch module on uint8 batches: normalizes, forwards in inference mode, gives float32 logits or features.
 
-    `native` is the input side that the module was built for, or None where it takes any size;
-    `resized(module, side)` gives the module for another side. Each is made once and kept.
+    `native` is the input (height, width) that the module was built for, or None where it takes any size;
+    `resized(module, size)` gives the module for another size. Each is made once and kept.
     `embedded(module, pixels)` gives what the module's classifier sees.
     """
 
@@ -180,8 +181,8 @@ class TorchAnswers:
         module: torch.nn.Module,
         preprocessing: Preprocessing,
         surroundings: Surroundings,
-        native: int | None,
-        resized: Callable[[torch.nn.Module, int], torch.nn.Module],
+        native: Size | None,
+        resized: Callable[[torch.nn.Module, Size], torch.nn.Module],
         *,
         embedded: Callable[[Any, torch.Tensor], torch.Tensor],
     ) -> None:
@@ -193,7 +194,7 @@ class TorchAnswers:
         # TF32 would make "fp32" mean something else on some GPUs than on others.
         torch.backends.cudnn.allow_tf32 = False
         self._module = module.eval().to(self._device)
-        self._at_side = {native: self._module} if native else {}
+        self._at_size = {native: self._module} if native else {}
         self._resized = resized
         self._embedded = embedded
         self._mean, self._std = (
@@ -201,23 +202,23 @@ class TorchAnswers:
             for values in (preprocessing.mean, preprocessing.std)
         )
 
-    def _at(self, side: int) -> torch.nn.Module:
-        if side not in self._at_side:
-            self._at_side[side] = self._resized(copy.deepcopy(self._module), side).eval().to(self._device)
-        return self._at_side[side]
+    def _at(self, size: Size) -> torch.nn.Module:
+        if size not in self._at_size:
+            self._at_size[size] = self._resized(copy.deepcopy(self._module), size).eval().to(self._device)
+        return self._at_size[size]
 
     def __call__(self, batch: Batch) -> Logits:
-        """(n, side, side, 3) uint8 → (n, classes) float32."""
+        """(n, height, width, 3) uint8 → (n, classes) float32."""
         return self._run(batch, lambda module, pixels: module(pixels))
 
     def features(self, batch: Batch) -> Features:
-        """(n, side, side, 3) uint8 → (n, dimensions) float32, by the same module."""
+        """(n, height, width, 3) uint8 → (n, dimensions) float32, by the same module."""
         return self._run(batch, self._embedded)
 
     def _run(self, batch: Batch, ask: Callable[[Any, torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
         import torch
 
-        module = self._at(batch.shape[1])
+        module = self._at((batch.shape[1], batch.shape[2]))
         with torch.inference_mode(), torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
             pixels = torch.from_numpy(batch).to(self._device).permute(0, 3, 1, 2).float().div(255)
             answers: Any = ask(module, pixels.sub(self._mean).div(self._std))

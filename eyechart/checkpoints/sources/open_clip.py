@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from eyechart.checkpoints import clip
-from eyechart.checkpoints.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
-from eyechart.checkpoints.entries import ModelEntry, PreprocessingEntry
+from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
+from eyechart.checkpoints.entries import CropMode, ModelEntry, PreprocessingEntry
+from eyechart.checkpoints.preprocessing import Geometry, Preprocessing, Size, square
 from eyechart.checkpoints.sources import hub
 from eyechart.checkpoints.sources import timm as timm_source
 from eyechart.checkpoints.sources.base import (
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     import torch
 
 LIBRARIES = ("torch", "timm", "open_clip_torch")
+
+_CROP_MODES: Mapping[str, CropMode] = {"shortest": "center", "squash": "squash", "longest": "border"}
+"""open_clip's resize modes, as timm calls them."""
 
 
 class OpenClipSpec(ModelEntry):
@@ -109,7 +113,7 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
     )
     scale = float(module.logit_scale.detach().exp()) if spec.logit_scale == "model" else float(spec.logit_scale)
     zero_shot = _zero_shot(module, text, scale)
-    own = _own_side(module)
+    own = _own_size(module)
     resized = _resized(spec, around.root)
     answers = TorchAnswers(zero_shot, preprocessing, around, own, resized, embedded=_embedded)
     return Checkpoint(resolved, answers, note, answers.features)
@@ -140,15 +144,11 @@ def _preprocessing(module: Any, stated: PreprocessingEntry) -> Preprocessing:
     import open_clip
 
     config = open_clip.model.get_model_preprocess_cfg(module)
-    if config.get("resize_mode") not in (None, "shortest") and None in (stated.resize, stated.crop):
-        raise BlockedError(
-            f"preprocessing of this open_clip model is not a square center crop: {config}. State resize and crop "
-            "under `preprocessing:`"
-        )
-    size = config.get("size", module.visual.image_size)
-    side = int(size[0] if isinstance(size, tuple | list) else size)
+    size = square(config.get("size", module.visual.image_size))
+    mode = _CROP_MODES[config.get("resize_mode") or "shortest"]
+    fill = config.get("fill_color") or 0
     return Preprocessing(
-        Geometry(side, side, config.get("interpolation", "bicubic")),
+        Geometry(size, size, config.get("interpolation", "bicubic"), mode, (fill, fill, fill)),
         tuple(config.get("mean") or open_clip.OPENAI_DATASET_MEAN),
         tuple(config.get("std") or open_clip.OPENAI_DATASET_STD),
     ).overridden(stated)
@@ -238,26 +238,26 @@ def _patch(module: Any) -> int:
     return int(getattr(visual, "patch_size", (1,))[0])  # open_clip's ResNets have no patches
 
 
-def _own_side(module: Any) -> int | None:
+def _own_size(module: Any) -> Size | None:
     visual = module.visual
     if hasattr(visual, "trunk"):
-        return timm_source.own_side(visual.trunk)
-    return int(np.ravel(visual.image_size)[0])
+        return timm_source.own_size(visual.trunk)
+    return square(visual.image_size)
 
 
-def _resized(spec: OpenClipSpec, root: Path) -> Callable[[Any, int], Any]:
-    def resized(zero_shot: Any, side: int) -> Any:
+def _resized(spec: OpenClipSpec, root: Path) -> Callable[[Any, Size], Any]:
+    def resized(zero_shot: Any, size: Size) -> Any:
         if hasattr(zero_shot.visual, "trunk"):
-            timm_source.resized(zero_shot.visual.trunk, side)
+            timm_source.resized(zero_shot.visual.trunk, size)
             return zero_shot
         import open_clip
 
         if isinstance(spec.architecture, dict):
-            vision = {**spec.architecture["vision_cfg"], "image_size": side}
+            vision = {**spec.architecture["vision_cfg"], "image_size": size}
             larger = clip.build({**spec.architecture, "vision_cfg": vision})
         else:
             larger = open_clip.create_model(
-                hub.located(spec.architecture, root), force_image_size=side, load_weights=False
+                hub.located(spec.architecture, root), force_image_size=size, load_weights=False
             )
         state = {f"visual.{key}": value for key, value in zero_shot.visual.state_dict().items()}
         open_clip.model.resize_pos_embed(state, larger)

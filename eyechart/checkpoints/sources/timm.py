@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from eyechart.checkpoints.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved, resize_before_crop
+from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
 from eyechart.checkpoints.entries import ModelEntry, PreprocessingEntry
+from eyechart.checkpoints.preprocessing import BLACK, Geometry, Preprocessing, Size, gray_of, resize_before_crop, square
 from eyechart.checkpoints.sources import hub
 from eyechart.checkpoints.sources.base import (
     Surroundings,
@@ -63,7 +64,7 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
         classes=len(around.labels),
         precision=around.precision,
     )
-    answers = TorchAnswers(module, preprocessing, around, own_side(module), resized, embedded=pooled)
+    answers = TorchAnswers(module, preprocessing, around, own_size(module), resized, embedded=pooled)
     return Checkpoint(resolved, answers, note, answers.features)
 
 
@@ -119,16 +120,17 @@ def _preprocessing(module: torch.nn.Module, stated: PreprocessingEntry) -> Prepr
     from timm.data.config import resolve_model_data_config
 
     config: dict[str, Any] = resolve_model_data_config(module)  # type: ignore[no-untyped-call]  # timm's
-    square = config["crop_mode"] == "center" and len(set(config["input_size"][1:])) == 1
-    if not square and None in (stated.resize, stated.crop):
-        raise BlockedError(
-            f"preprocessing of this timm model is not a square center crop: {config}. State resize and crop "
-            "under `preprocessing:`"
-        )
     # timm's record of an architecture does not know that `arguments` built it for another size
-    size = own_side(module) or config["input_size"][1]
-    geometry = Geometry(size, resize_before_crop(size, config["crop_pct"]), config["interpolation"])
-    return Preprocessing(geometry, tuple(config["mean"]), tuple(config["std"])).overridden(stated)
+    size = own_size(module) or square(config["input_size"][1:])
+    mean = tuple(config["mean"])
+    geometry = Geometry(
+        size,
+        resize_before_crop(size, config["crop_pct"]),
+        config["interpolation"],
+        config["crop_mode"],
+        gray_of(mean) if config["crop_mode"] == "border" else BLACK,
+    )
+    return Preprocessing(geometry, mean, tuple(config["std"])).overridden(stated)
 
 
 def patch_side(module: torch.nn.Module) -> int:
@@ -138,16 +140,16 @@ def patch_side(module: torch.nn.Module) -> int:
     return int(side[0] if isinstance(side, tuple | list) else side)
 
 
-def own_side(module: torch.nn.Module) -> int | None:
-    """Input side in pixels that a network was built for; None for one that takes any size."""
-    side = getattr(getattr(module, "patch_embed", None), "img_size", None)
-    return None if side is None else int(side[0])
+def own_size(module: torch.nn.Module) -> Size | None:
+    """Input (height, width) that a network was built for; None for one that takes any size."""
+    size = getattr(getattr(module, "patch_embed", None), "img_size", None)
+    return None if size is None else square(size)
 
 
-def resized(module: Any, side: int) -> Any:
+def resized(module: Any, size: Size) -> Any:
     """Set another input size; timm interpolates position embeddings, convolutional networks take any size."""
     if hasattr(module, "set_input_size"):
-        module.set_input_size(img_size=(side, side))
+        module.set_input_size(img_size=size)
     return module
 
 
