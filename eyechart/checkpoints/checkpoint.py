@@ -111,7 +111,7 @@ class Checkpoint:
 
     def __call__(self, images: Sequence[Image], view: View = ORIGINAL) -> Logits:
         """Answer raw images under a view: (n, classes) float32. Raises BlockedError as `answer` does."""
-        return self.answer(self.resolved.geometry(view).apply([view.of_image(image) for image in images]))
+        return self.answer(self.resolved.geometry(view).apply(view.of_image(image) for image in images))
 
 
 def _asked(function: Callable[[Batch], NDArray[np.float32]], batch: Batch, what: str) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -76,9 +76,12 @@ class Geometry:
         height, width = (max(1, round(side * factor / patch)) * patch for side in own)
         return height, width
 
-    def apply(self, images: Sequence[Image]) -> Batch:
-        """Resize and crop or pad; equal to the eval transforms of timm and open_clip (a test compares the bytes)."""
-        return np.stack([self._one(image) for image in images])
+    def apply(self, images: Iterable[Image]) -> Batch:
+        """Resize and crop or pad; equal to the eval transforms of timm and open_clip (a test compares the bytes).
+
+        Raises BlockedError where a model without an input size is shown images of several.
+        """
+        return stacked([self._one(image) for image in images])
 
     def _one(self, image: Image) -> Image:
         height, width = image.shape[:2]
@@ -108,6 +111,18 @@ class Geometry:
         crop = self.size or (round(height * self.factor), round(width * self.factor))
         axis = 0 if height >= width else 1
         return min(1.0, crop[axis] / self._resized(height, width)[axis]) * max(height, width)
+
+
+def stacked(crops: Sequence[Image]) -> Batch:
+    """Make a batch of crops. Raises BlockedError for crops of several sizes: their model has no input size."""
+    shapes = sorted({crop.shape for crop in crops})
+    if len(shapes) > 1:
+        (height, width, _), (other_height, other_width, _) = shapes[:2]
+        raise BlockedError(
+            f"images of {width} × {height} and {other_width} × {other_height} pixels cannot be answered together by a "
+            "model without an input size: state `preprocessing: {resize: …, crop: …}` in models.yaml"
+        )
+    return np.stack(crops)
 
 
 def _centered(image: Image, size: Size, fill: tuple[int, int, int]) -> Image:

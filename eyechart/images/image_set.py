@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,9 @@ from eyechart.errors import BlockedError
 from eyechart.images.ordering import declared_order
 from eyechart.images.views import Image
 from eyechart.measures.predictions import Ints
+
+HELD = 1 << 28
+"""Bytes of decoded images that are held at once, however many: about 512 photographs of ImageNet's usual size."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +88,28 @@ def checked(images: ImageSet) -> ImageSet:
     if len(keys) != len(images):
         raise BlockedError(f"image set {images.name!r} has the key {str(keys[counts > 1][0])!r} more than once")
     return images
+
+
+class RawImages(Sequence[Image]):
+    """Some images of a set, for whoever looks at them again and again: as many as take HELD bytes are kept decoded."""
+
+    def __init__(self, images: ImageSet, rows: Ints) -> None:
+        """Read the images `rows` when they are asked for."""
+        self._images = images
+        self._rows = rows
+        self._kept: dict[int, Image] = {}
+        self._held = 0
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self._rows)
+
+    def __getitem__(self, position: Any) -> Any:
+        """Read the image at one position. Raises BlockedError where it cannot be read any more."""
+        if position in self._kept:
+            return self._kept[position]
+        image = self._images.read(self._rows[[position]])[0]
+        if self._held + image.nbytes <= HELD:
+            self._kept[position] = image
+            self._held += image.nbytes
+        return image

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from eyechart.images.image_set import ImageSet, RawImages
 from eyechart.images.views import ORIGINAL, View
 from eyechart.images.views import VERSION as VIEWS_VERSION
 from eyechart.measures.predictions import Ints
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from eyechart.checkpoints.checkpoint import Checkpoint
     from eyechart.checkpoints.preprocessing import Batch, Geometry
     from eyechart.checkpoints.readouts import Answers, Readout
-    from eyechart.images.image_set import ImageSet
     from eyechart.images.views import Image
     from eyechart.measures.predictions import Floats
 
@@ -112,7 +112,7 @@ def keep_contract(run: Run, job: Job) -> None:
     """Try a contract and keep its outcome. Raises BlockedError where the checkpoint does not answer."""
     from eyechart.predict.contracts import IMAGES, check
 
-    raw = job.images.read(np.arange(min(IMAGES, len(job.images))))
+    raw = RawImages(job.images, np.arange(min(IMAGES, len(job.images))))
     batch = job.geometry(ORIGINAL).apply(raw)
     finding = check(job.need.contract, job.checkpoint.answer, batch, run.settings.precision)
     run.store.write_json("contracts", job.key, asdict(finding))
@@ -126,10 +126,10 @@ def keep_search(run: Run, job: Job) -> None:
     from eyechart.predict.searches import picture, search, searched_rows
 
     rows = searched_rows(job.images.keys)
-    raw = job.images.read(rows)
+    raw = RawImages(job.images, rows)
 
     def answer(images: Sequence[Image], view: View) -> Answers:
-        batch = job.geometry(view).apply([view.of_image(image) for image in images])
+        batch = job.geometry(view).apply(view.of_image(image) for image in images)
         return job.read_out(forward(job.checkpoint.answer, batch, run.cost))
 
     part = job.images.rows(rows)
