@@ -84,6 +84,7 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
         cropped=spec.cropped,
         unreadable=tuple(unreadable),
         notes=notes,
+        digests=lambda wanted: [content[row] for row in wanted],
     )
 
 
