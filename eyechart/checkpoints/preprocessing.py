@@ -145,6 +145,13 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def __str__(self) -> str:
+        """`center crop 224 of 256, bicubic, mean (.485, .456, .406), std (.229, .224, .225)`."""
+        geometry = self.geometry
+        size, resize = (_sides(each) for each in (geometry.size, geometry.resize))
+        mean, std = (f"({', '.join(f'{value:.4g}' for value in values)})" for values in (self.mean, self.std))
+        return f"{geometry.mode} crop {size} of {resize}, {geometry.interpolation}, mean {mean}, std {std}"
+
     def overridden(self, entry: PreprocessingEntry) -> Preprocessing:
         """Replace the parts that `models.yaml` states; a number of pixels stands for a square."""
         stated = {key: value for key, value in entry.model_dump().items() if value is not None}
@@ -168,6 +175,12 @@ class Preprocessing:
             geometry[key] = None if geometry[key] is None else square(geometry[key])
         geometry["fill"] = tuple(geometry.get("fill", BLACK))
         return cls(Geometry(**geometry), tuple(data["mean"]), tuple(data["std"]))
+
+
+def _sides(size: Size | None) -> str:
+    if size is None:
+        return "any size"
+    return str(size[0]) if size[0] == size[1] else f"{size[0]} x {size[1]}"
 
 
 def gray_of(mean: Sequence[float]) -> tuple[int, int, int]:

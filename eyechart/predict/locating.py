@@ -190,13 +190,15 @@ class Locator:
             return None
         resolved = Resolved.from_json(record)
         self.run.fingerprints[model] = resolved.identity
+        if resolved.assumed:
+            self.run.assumptions[model] = resolved.assumed
         return resolved
 
     def _resolution_key(self, model: str) -> str:
         """Key of what a checkpoint resolves to: its entry in `models.yaml`, its weights, its libraries' versions."""
         spec = self.live(model)
         weights = _source(spec).weights(spec, self.run.zoo.file.parent)
-        entry = spec.model_dump(mode="json", exclude={"known_failures", "weights"})
+        entry = spec.model_dump(mode="json", exclude={"known_failures", "expected", "weights"})
         classes = labels_of(spec.label_space).names
         return digest(entry, weights, classes, self.run.settings.precision, versions(_source(spec).LIBRARIES))
 
