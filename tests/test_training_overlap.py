@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyechart.claims import transfer
 from eyechart.errors import NotApplicableError
-from eyechart.judge.claims import EVERYTHING, Claim, needs, subjects
+from eyechart.judge.claims import EVERYTHING, Claim, needs, subjects, transfer
 from eyechart.judge.evidence import Evidence
 from eyechart.measures import mean_accuracy
 from eyechart.predict.run import Need, Run
