@@ -87,6 +87,7 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
         cropped=spec.cropped,
         unreadable=tuple(unreadable),
         notes=tuple(filter(None, [left_out, _copies(keys, content), _elsewhere(listed.left_out)])),
+        digests=lambda wanted: [content[row] for row in wanted],
     )
 
 
