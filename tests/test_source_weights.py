@@ -206,7 +206,7 @@ def test_a_checkpoint_inherits_all_but_the_weights(tmp_path):
     assert found.models["new"].known_failures == found.models["net"].known_failures
     assert found.models["net"].weights == "old.pth"
     clip = found.with_checkpoint("clip", "new-clip", tmp_path / "new.pth").models["new-clip"]
-    assert (clip.pretrained, clip.weights) == (None, str(tmp_path / "new.pth"))
+    assert (clip.pretrained, clip.weights) == (found.models["clip"].pretrained, str(tmp_path / "new.pth"))
 
 
 def test_a_checkpoint_of_a_model_without_a_file_is_an_error(tmp_path):

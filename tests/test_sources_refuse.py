@@ -123,6 +123,9 @@ def test_published_weights_keep_their_head(tmp_path):
 
 def test_a_configuration_that_open_clip_cannot_build_is_named(tmp_path):
     """A key is missing, or one is too many."""
+    import torch
+
+    torch.save({"w": torch.zeros(1)}, tmp_path / "w")
     for broken in ({"embed_dim": 16}, {**NATIVE, "no_such": 1}):
         spec = open_clip_source.OpenClipSpec(source="open_clip", architecture=broken, weights="w", prompts=("a {}",))
         message = refusal(spec, tmp_path, SpecError, open_clip_source)

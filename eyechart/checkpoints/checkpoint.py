@@ -31,7 +31,8 @@ class Resolved:
 
     `weights` is a digest of their bytes, `architecture` and `classifier` are canonical texts or digests. A model whose
     `answers` are labels only gives 1 for the class it names, and no confidence is made of that. `no_features` says why
-    it gives none and how it could, so that a warm run knows; it decides no answer, and is no part of the identity.
+    it gives none and how it could, and `assumed` what was taken for granted of its preprocessing, so that a warm run
+    knows; they decide no answer, and are no part of the identity.
     """
 
     source: str
@@ -44,12 +45,13 @@ class Resolved:
     precision: str
     answers: Literal["distribution", "labels"] = "distribution"
     no_features: str = ""
+    assumed: str = ""
 
     @property
     def identity(self) -> str:
         """Digest of everything above that decides an answer, and of how views are made."""
         resolution = asdict(self)
-        del resolution["no_features"]
+        del resolution["no_features"], resolution["assumed"]
         return digest(resolution, VIEWS_VERSION)
 
     def geometry(self, view: View, *, whole: bool = False) -> Geometry:
@@ -109,7 +111,7 @@ class Checkpoint:
 
     def __call__(self, images: Sequence[Image], view: View = ORIGINAL) -> Logits:
         """Answer raw images under a view: (n, classes) float32. Raises BlockedError as `answer` does."""
-        return self.answer(self.resolved.geometry(view).apply([view.of_image(image) for image in images]))
+        return self.answer(self.resolved.geometry(view).apply(view.of_image(image) for image in images))
 
 
 def _asked(function: Callable[[Batch], NDArray[np.float32]], batch: Batch, what: str) -> NDArray[np.float32]:

@@ -55,6 +55,12 @@ class PreprocessingEntry(Entry):
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
 
+    @property
+    def complete(self) -> bool:
+        """Whether it says all that decides what a model sees, so that nothing must be assumed."""
+        stated = (self.resize, self.crop, self.crop_mode, self.interpolation, self.mean, self.std)
+        return all(part is not None for part in stated)
+
 
 PREPROCESSINGS: Mapping[str, Mapping[str, Any]] = {
     "native": {},
@@ -71,9 +77,16 @@ def _preprocessing_named(value: Any) -> Any:
     return dict(PREPROCESSINGS[value])
 
 
+class Expected(Entry):
+    """What a checkpoint is published with, as shares: on the zoo's first validation set, to find wrong loading by."""
+
+    top1: float = Field(gt=0.0, le=1.0)
+
+
 class ModelEntry(Entry):
     """What every model spec has, whatever its source."""
 
     label_space: Labels = "imagenet-1k"
     preprocessing: Annotated[PreprocessingEntry, BeforeValidator(_preprocessing_named)] = PreprocessingEntry()
+    expected: Expected | None = None
     known_failures: dict[str, Annotated[KnownFailure, BeforeValidator(_as_known_failure)]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -76,9 +76,12 @@ class Geometry:
         height, width = (max(1, round(side * factor / patch)) * patch for side in own)
         return height, width
 
-    def apply(self, images: Sequence[Image]) -> Batch:
-        """Resize and crop or pad; equal to the eval transforms of timm and open_clip (a test compares the bytes)."""
-        return np.stack([self._one(image) for image in images])
+    def apply(self, images: Iterable[Image]) -> Batch:
+        """Resize and crop or pad; equal to the eval transforms of timm and open_clip (a test compares the bytes).
+
+        Raises BlockedError where a model without an input size is shown images of several.
+        """
+        return stacked([self._one(image) for image in images])
 
     def _one(self, image: Image) -> Image:
         height, width = image.shape[:2]
@@ -110,6 +113,18 @@ class Geometry:
         return min(1.0, crop[axis] / self._resized(height, width)[axis]) * max(height, width)
 
 
+def stacked(crops: Sequence[Image]) -> Batch:
+    """Make a batch of crops. Raises BlockedError for crops of several sizes: their model has no input size."""
+    shapes = sorted({crop.shape for crop in crops})
+    if len(shapes) > 1:
+        (height, width, _), (other_height, other_width, _) = shapes[:2]
+        raise BlockedError(
+            f"images of {width} × {height} and {other_width} × {other_height} pixels cannot be answered together by a "
+            "model without an input size: state `preprocessing: {resize: …, crop: …}` in models.yaml"
+        )
+    return np.stack(crops)
+
+
 def _centered(image: Image, size: Size, fill: tuple[int, int, int]) -> Image:
     pads = [max(0, wanted - side) for wanted, side in zip(size, image.shape[:2], strict=True)]
     if any(pads):
@@ -129,6 +144,13 @@ class Preprocessing:
     geometry: Geometry
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    def __str__(self) -> str:
+        """`center crop 224 of 256, bicubic, mean (.485, .456, .406), std (.229, .224, .225)`."""
+        geometry = self.geometry
+        size, resize = (_sides(each) for each in (geometry.size, geometry.resize))
+        mean, std = (f"({', '.join(f'{value:.4g}' for value in values)})" for values in (self.mean, self.std))
+        return f"{geometry.mode} crop {size} of {resize}, {geometry.interpolation}, mean {mean}, std {std}"
 
     def overridden(self, entry: PreprocessingEntry) -> Preprocessing:
         """Replace the parts that `models.yaml` states; a number of pixels stands for a square."""
@@ -153,6 +175,12 @@ class Preprocessing:
             geometry[key] = None if geometry[key] is None else square(geometry[key])
         geometry["fill"] = tuple(geometry.get("fill", BLACK))
         return cls(Geometry(**geometry), tuple(data["mean"]), tuple(data["std"]))
+
+
+def _sides(size: Size | None) -> str:
+    if size is None:
+        return "any size"
+    return str(size[0]) if size[0] == size[1] else f"{size[0]} x {size[1]}"
 
 
 def gray_of(mean: Sequence[float]) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,17 +32,29 @@ class Facts:
 
 
 def image_facts(path: Path) -> Facts:
-    """Read one image file. A file that cannot even be read has its fault as its facts."""
+    """Read one image file. A file that cannot even be read, or is none, has its fault as its facts."""
     try:
+        size = regular_size(path)
+        if size > decoding.LARGEST_FILE:
+            return Facts("", f"it takes {size:,} bytes, an image at most {decoding.LARGEST_FILE:,}")
         content = path.read_bytes()
     except OSError as error:
-        return Facts("", f"{error.strerror}")
+        return Facts("", error.strerror or str(error))
     return Facts(bytes_digest(content), decoding.fault(content))
 
 
 def file_facts(path: Path) -> Facts:
-    """Digest one file of any kind, piece by piece."""
+    """Digest one file of any kind, piece by piece. Raises OSError for what is no file: a pipe would never end."""
+    regular_size(path)
     return Facts(file_digest(path))
+
+
+def regular_size(path: Path) -> int:
+    """Bytes of a file. Raises OSError for what is none, such as a pipe or a device."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path} is no regular file")
+    return status.st_size
 
 
 def facts_of(
@@ -79,6 +92,7 @@ def _read(name: str, store: Store) -> dict[_Row, Facts]:
 
 def _write(name: str, marks: Iterable[_Row], facts: Iterable[Facts], store: Store) -> None:
     rows = [(path, *mark, each.digest, each.fault) for (path, mark), each in zip(marks, facts, strict=True)]
-    table = pa.table({column: [row[position] for row in rows] for position, column in enumerate(_COLUMNS)})
-    with contextlib.suppress(StoreError):  # a read-only store can still be judged from; its next reader looks again
+    # a read-only store can still be judged from; its next reader looks again, as after a name that is no text
+    with contextlib.suppress(StoreError, UnicodeEncodeError):
+        table = pa.table({column: [row[position] for row in rows] for position, column in enumerate(_COLUMNS)})
         store.write_table(name, table)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import model_validator
+
 from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
 from eyechart.checkpoints.entries import ModelEntry, PreprocessingEntry
 from eyechart.checkpoints.preprocessing import BLACK, Geometry, Preprocessing, Size, gray_of, resize_before_crop, square
@@ -27,19 +29,34 @@ LIBRARIES = ("torch", "timm")
 
 
 class TimmSpec(ModelEntry):
-    """A timm architecture and keyword arguments for it; without `weights`, timm fetches the tag in its name."""
+    """A timm architecture and keyword arguments for it; without `weights`, timm fetches the tag in its name.
+
+    The tag may also stand under `pretrained`. Beside `weights` it says whose preprocessing the file was trained with.
+    """
 
     source: Literal["timm"]
     architecture: str
     arguments: dict[str, Any] = {}
     weights: str | None = None
+    pretrained: str | None = None
+
+    @model_validator(mode="after")
+    def _one_tag(self) -> TimmSpec:
+        if self.pretrained is not None and (":" in self.architecture or "." in self.architecture):
+            raise ValueError(f"'pretrained' names a tag, and so does the architecture {self.architecture!r}: give one")
+        return self
+
+    @property
+    def named(self) -> str:
+        """The architecture with its tag, as timm writes them."""
+        return f"{self.architecture}.{self.pretrained}" if self.pretrained else self.architecture
 
 
 def weights(spec: TimmSpec, root: Path) -> str:
     """Identify the weights: a digest of the file's bytes, or the published tag, whose content never changes."""
     if spec.weights:
         return weights_digest(root, spec.weights)
-    return f"timm:{spec.architecture}:{hub.content_of(spec.architecture, root)}"
+    return f"timm:{spec.named}:{hub.content_of(spec.named, root)}"
 
 
 def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
@@ -63,21 +80,29 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
         patch=patch_side(module),
         classes=len(around.labels),
         precision=around.precision,
+        assumed=_assumed(spec, module),
     )
     answers = TorchAnswers(module, preprocessing, around, own_size(module), resized, embedded=pooled)
     return Checkpoint(resolved, answers, note, answers.features)
 
 
+def _assumed(spec: TimmSpec, module: Any) -> str:
+    """Whose preprocessing a weights file is given where nothing says its own: that of timm's first tag."""
+    if not spec.weights or spec.preprocessing.complete or ":" in spec.named or "." in spec.named:
+        return ""
+    tag = module.pretrained_cfg.get("tag")
+    whose = f"that of timm's {spec.named}.{tag}" if tag else "timm's usual one"
+    return f"its preprocessing is not stated: {whose} is taken ({_preprocessing(module, spec.preprocessing)})"
+
+
 def _name(spec: TimmSpec, module: Any) -> str:
     """The architecture's own name, which a hub does not need to tell."""
-    return str(
-        module.pretrained_cfg["architecture"] if ":" in spec.architecture else spec.architecture.partition(".")[0]
-    )
+    return str(module.pretrained_cfg["architecture"] if ":" in spec.named else spec.named.partition(".")[0])
 
 
 def _build(spec: TimmSpec, classes: int, root: Path) -> Any:
     module = _created(spec, classes, root)
-    if spec.weights is None and ":" in spec.architecture:
+    if spec.weights is None and ":" in spec.named:
         _require_own_head(spec, module.pretrained_cfg["num_classes"], classes)
     return module
 
@@ -86,22 +111,26 @@ def _require_own_head(spec: TimmSpec, own: int, classes: int) -> None:
     """Refuse another number of classes: timm would put a head of random weights in place of the published one."""
     if own != classes:
         raise SpecError(
-            f"the published weights of {spec.architecture!r} answer with {own} classes, the label space has {classes}"
+            f"the published weights of {spec.named!r} answer with {own} classes, the label space has {classes}"
         )
 
 
 def _created(spec: TimmSpec, classes: int, root: Path) -> Any:
     import timm
 
-    name = spec.architecture.partition(".")[0]
-    if ":" not in spec.architecture and not timm.is_model(name):
+    name = spec.named.partition(".")[0]
+    if ":" not in spec.named and not timm.is_model(name):
         raise SpecError(f"timm has no architecture {name!r}: {nearest(name, timm.list_models())[:300]}")
-    published = None if spec.weights else timm.get_pretrained_cfg(spec.architecture)
-    if published is not None:
+    try:
+        published = None if spec.weights and spec.named == name else timm.get_pretrained_cfg(spec.named)
+    except RuntimeError as error:
+        tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{name}.*")]
+        raise SpecError(f"timm has no tag {spec.named!r}: {nearest(spec.named.partition('.')[2], tags)}") from error
+    if published is not None and not spec.weights:
         _require_own_head(spec, published.num_classes, classes)
     try:
         return timm.create_model(
-            hub.located(spec.architecture, root),
+            hub.located(spec.named, root),
             pretrained=spec.weights is None,
             num_classes=classes,
             **spec.arguments,
@@ -109,11 +138,11 @@ def _created(spec: TimmSpec, classes: int, root: Path) -> Any:
     except TypeError as error:
         raise SpecError(f"timm's {name!r} does not take the arguments {spec.arguments}: {error}") from error
     except Exception as error:  # the hub's client raises many kinds when it cannot be reached
-        if spec.architecture.startswith(hub.LOCAL):
-            raise BlockedError(f"timm cannot load {spec.architecture!r}: {error}") from error
-        if spec.weights is not None and ":" not in spec.architecture:
+        if spec.named.startswith(hub.LOCAL):
+            raise BlockedError(f"timm cannot load {spec.named!r}: {error}") from error
+        if spec.weights is not None and ":" not in spec.named:
             raise SpecError(f"timm cannot build {name!r} with the arguments {spec.arguments}: {error}") from error
-        raise hub.unreachable(f"the weights of {spec.architecture!r} through timm", spec.architecture, error) from error
+        raise hub.unreachable(f"the weights of {spec.named!r} through timm", spec.named, error) from error
 
 
 def _preprocessing(module: torch.nn.Module, stated: PreprocessingEntry) -> Preprocessing:
