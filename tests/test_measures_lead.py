@@ -156,13 +156,13 @@ def test_the_lead_of_tasks_by_hand():
     assert (found.value, found.interval, found.count) == (expected.value, expected.interval, 400)
 
 
-def test_calibration_is_compared_without_pairing():
-    """MOVER of both limits, positive where the first is worse calibrated."""
+def test_calibration_is_compared_image_by_image():
+    """Positive where the first is worse calibrated; of one and the same checkpoint nothing but unseen images is open."""
     one, other = pair()
     sure = replace(other, confidence=np.ones(COUNT))
     found = measures.lead(measures.calibration_error(sure), measures.calibration_error(one))
     assert found.measure == "ece_15_equal_mass_debiased_lead"
-    assert found.method == "MOVER, unpaired"
+    assert found.method == "normal theory of binned gaps, paired"
     assert found.interval[0] > 0.0
     assert found.companions == ()
 
