@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from eyechart.gates.paired import loss
-from eyechart.gates.ruling import rule
-from eyechart.judge import Bound
-from eyechart.levels import Levels
-from eyechart.measurement import Measurement
+from eyechart.judge.gates.paired import loss
+from eyechart.judge.gates.ruling import rule
+from eyechart.judge.verdict import Bound
 from eyechart.measures import accuracy, accuracy_drop, answers_kept, calibration_error, confidence_gap, error_ratio
-from eyechart.predictions import Predictions
-from eyechart.run import Address, Need, Run, Settings
-from eyechart.zoo import read_zoo
+from eyechart.measures.measurement import Measurement
+from eyechart.measures.predictions import Predictions
+from eyechart.predict.run import Address, Need, Run, Settings
+from eyechart.zoo.levels import Levels
+from eyechart.zoo.zoo import read_zoo
 
 IMAGES, MODELS, VIEWS, CLASSES = 50_000, 4, 20, 1000
 Claim = tuple[str, Callable[[], Measurement], Bound]

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from eyechart.intervals import ece
-from eyechart.predict import BATCH, Predictor
+from eyechart.measures.intervals import ece
+from eyechart.predict.predictor import BATCH, Predictor
+from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
-from eyechart.run import Run, Settings
-from eyechart.zoo import read_zoo
+from eyechart.zoo.zoo import read_zoo
 
 
 def answers(run: Run, model: str, images: int, batch: int) -> tuple[np.ndarray, np.ndarray]:

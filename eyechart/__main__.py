@@ -2,6 +2,6 @@
 
 import sys
 
-from eyechart.cli import main
+from eyechart.commands.main import main
 
 sys.exit(main())

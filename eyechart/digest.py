@@ -31,8 +31,8 @@ def file_digest(path: Path) -> str:
 
 def known_digest(path: Path) -> str:
     """Digest a file's bytes, once in this process while its size, modification time and inode stay."""
-    there = path.stat()
-    return _digest_while(path, (there.st_size, there.st_mtime_ns, there.st_ino))
+    status = path.stat()
+    return _digest_while(path, (status.st_size, status.st_mtime_ns, status.st_ino))
 
 
 @functools.lru_cache(maxsize=256)

@@ -30,12 +30,12 @@ class StoreError(EyechartError):
     """The store cannot be read or written."""
 
 
-def nearest(found: str, allowed: Iterable[str]) -> str:
+def nearest(name: str, allowed: Iterable[str]) -> str:
     """Say what is allowed in place of `found`, its nearest match first.
 
     Returns a clause such as `did you mean 'vit-sup'? Allowed: convnext-sup, vit-sup`.
     """
     options = sorted(set(allowed))
-    close = difflib.get_close_matches(found, options, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
     guess = f"did you mean {close[0]!r}? " if close else ""
     return f"{guess}Allowed: {', '.join(options) or '(nothing)'}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.predictions import Floats, Predictions
+from eyechart.measures.predictions import Floats, Predictions
 
 
 def answers(

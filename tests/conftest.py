@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from eyechart.readers import read_image_set, read_training_images
-from eyechart.searches import Search
+from eyechart.predict.searches import Search
 from eyechart.store import Store
-from eyechart.zoo import read_zoo
+from eyechart.zoo.indexing import read_image_set, read_training_images
+from eyechart.zoo.zoo import read_zoo
 from tests.gallery import Gallery, behaviors
 from tests.harness import LIMIT, MORE_SETS, ROOT, SETS, SWEEP, Judged, new_store, run_pytest, toy, zoo_file
 from tests.villains import SWEEP_VILLAINS, VILLAINS

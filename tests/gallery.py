@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eyechart.checkpoint import Geometry
-from eyechart.claims import Needs, needs_of
-from eyechart.images import ImageSet
+from eyechart.checkpoints.checkpoint import Geometry
+from eyechart.images.image_set import ImageSet
+from eyechart.images.views import ORIGINAL, View
+from eyechart.judge.claims import Needs, needs_of
 from eyechart.miniature.classes import CLASS_NAMES
-from eyechart.views import ORIGINAL, View
 
 CLASSES = len(CLASS_NAMES)
 ROOT = Path(__file__).parents[1]

@@ -21,13 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eyechart.checkpoint import Geometry, Preprocessing, Resolved
+from eyechart.checkpoints.checkpoint import Geometry, Preprocessing, Resolved
 from eyechart.miniature.classes import CLASS_NAMES
 from eyechart.miniature.fingerprints import recorded
-from eyechart.predict import Predictor
+from eyechart.predict.predictor import Predictor
+from eyechart.predict.run import Need, Run, Settings
 from eyechart.progress import Progress
-from eyechart.run import Need, Run, Settings
-from eyechart.zoo import read_zoo
+from eyechart.zoo.zoo import read_zoo
 
 ROOT = Path(__file__).parents[1]
 CLASSES = len(CLASS_NAMES)

@@ -15,10 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from eyechart.predict import Predictor
+from eyechart.predict.predictor import Predictor
+from eyechart.predict.run import Need, Run, Settings
 from eyechart.progress import Progress
-from eyechart.run import Need, Run, Settings
-from eyechart.zoo import read_zoo
+from eyechart.zoo.zoo import read_zoo
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 600

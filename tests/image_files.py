@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from eyechart.images import ImageSet
-from eyechart.readers import read_image_set
-from eyechart.run import Run, Settings
+from eyechart.images.image_set import ImageSet
+from eyechart.predict.run import Run, Settings
 from eyechart.store import Store
-from eyechart.zoo import Zoo, read_zoo
+from eyechart.zoo.indexing import read_image_set
+from eyechart.zoo.zoo import Zoo, read_zoo
 
 SIDE = 8
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from eyechart.predictions import Predictions
+from eyechart.measures.predictions import Predictions
 
 
 def made(right: NDArray[np.bool_], confidence: NDArray[np.float64] | float = 0.8, model: str = "toy") -> Predictions:

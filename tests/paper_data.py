@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eyechart.corruptions import CORRUPTIONS
-from eyechart.cue_conflict import CATEGORIES
+from eyechart.images.corruptions import CORRUPTIONS
+from eyechart.images.cue_conflict import CATEGORIES
 from tests.coded import ALONE, CLASSES, FIRST, SECOND, picture
 from tests.image_files import put, shard
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyechart.predictions import Predictions
+from eyechart.measures.predictions import Predictions
 
 DATA = os.environ.get("EYECHART_DATA")
 needs_data = pytest.mark.skipif(

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from eyechart.predict import Predictor
+from eyechart.predict.predictor import Predictor
+from eyechart.predict.run import Need, Run, Settings
 from eyechart.progress import Progress
-from eyechart.run import Need, Run, Settings
 from tests.image_files import zoo_of
 
 REAL = Path(os.environ["EYECHART_DATA"]) if os.environ.get("EYECHART_DATA") else None

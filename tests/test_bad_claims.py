@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eyechart.corruptions import CORRUPTIONS
-from eyechart.cue_conflict import CATEGORIES
-from eyechart.labels import label_space
-from eyechart.readers import ComputedSet
-from eyechart.zoo import Role, read_zoo
+from eyechart.images.corruptions import CORRUPTIONS
+from eyechart.images.cue_conflict import CATEGORIES
+from eyechart.images.labels import label_space
+from eyechart.images.readers.computed import ComputedSet
+from eyechart.zoo.zoo import Role, read_zoo
 from tests.coded import ALONE, Reader, model, picture, told
 from tests.harness import ROOT, Judged, collected, run_pytest
 from tests.image_files import put, shard, zoo_of

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from eyechart.errors import BlockedError, SpecError
-from eyechart.images import ImageSet, checked
-from eyechart.run import Need
-from eyechart.zoo import read_zoo
+from eyechart.images.image_set import ImageSet, checked
+from eyechart.predict.run import Need
+from eyechart.zoo.zoo import read_zoo
 from fixtures.options import make_session
 from tests.harness import predict, run_pytest, toy, zoo_file
 
@@ -172,7 +172,7 @@ def test_an_empty_or_ambiguous_image_set_is_blocked():
 
 def test_an_image_set_that_cannot_be_had_blocks_its_claims_only(store, tmp_path, monkeypatch):
     """Its needs are blocked with the reason; another set of the same zoo is predicted."""
-    from eyechart.readers import rendered
+    from eyechart.images.readers import rendered
 
     real = rendered.read
     monkeypatch.setattr(rendered, "read", lambda name, *rest: images([]) if name == "sketch" else real(name, *rest))

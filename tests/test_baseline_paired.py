@@ -9,12 +9,9 @@ import numpy as np
 import pytest
 
 from eyechart.errors import BlockedError
-from eyechart.gates.paired import PAIRED, loss
-from eyechart.gates.ruling import rule
-from eyechart.judge import Bound, Outcome
-from eyechart.levels import Levels
-from eyechart.margins import DEFAULTS, MarginEntry, check_margins, margin_of
-from eyechart.measurement import Measurement
+from eyechart.judge.gates.paired import PAIRED, loss
+from eyechart.judge.gates.ruling import rule
+from eyechart.judge.verdict import Bound, Outcome
 from eyechart.measures import (
     accuracy,
     accuracy_drop,
@@ -28,7 +25,10 @@ from eyechart.measures import (
     mean_corruption_error,
     only,
 )
-from eyechart.predictions import Predictions
+from eyechart.measures.measurement import Measurement
+from eyechart.measures.predictions import Predictions
+from eyechart.zoo.levels import Levels
+from eyechart.zoo.margins import DEFAULTS, MarginEntry, check_margins, margin_of
 from tests.made_predictions import at_most_by_chance, made
 from tests.real_predictions import factors, needs_data, recorded
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyechart import cli
+from eyechart.commands import main as cli
 from eyechart.errors import NotApplicableError
-from eyechart.gates.baseline import StoredTables, ZooModel, compare, differences, stored_tables
-from eyechart.judge import Bound
+from eyechart.judge.gates.baseline import StoredTables, ZooModel, compare, differences, stored_tables
+from eyechart.judge.verdict import Bound
 from eyechart.measures import accuracy, calibration_error
-from eyechart.recipe import take
-from eyechart.run import Need, Run
+from eyechart.measures.measurement import take
+from eyechart.predict.run import Need, Run
 from tests.gate_project import project
 from tests.image_files import put
 from tests.recordings import PUBLISHED, REAL, judged, needs_data, recorded

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from eyechart import cli
+from eyechart.commands import main as cli
 from tests.gate_project import Judged, Project, Toy, project
 
 

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from eyechart.cli import main
-from eyechart.zoo import read_zoo
+from eyechart.commands.main import main
+from eyechart.zoo.zoo import read_zoo
 from tests.harness import ROOT
 from tests.image_files import encoded, folder, put, shard
 
@@ -79,11 +79,11 @@ def test_training_images_are_checked_too(tmp_path, capsys):
 
 def test_verifying_reads_every_file_once(tmp_path, capsys, monkeypatch):
     """All sets are forgotten together, not each again with the next."""
-    import eyechart.files
+    import eyechart.images.files
 
     looked = []
-    real = eyechart.files.decoding.fault
-    monkeypatch.setattr(eyechart.files.decoding, "fault", lambda content: looked.append(1) or real(content))
+    real = eyechart.images.files.decoding.fault
+    monkeypatch.setattr(eyechart.images.files.decoding, "fault", lambda content: looked.append(1) or real(content))
     for name in ("one", "two", "three"):
         folder(tmp_path / "data" / name, ["bolt/a.png", f"nut/{name}.png"])
     arguments = zoo(tmp_path, **{name: {"path": name} for name in ("one", "two", "three")})

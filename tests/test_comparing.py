@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from eyechart import cli
-from eyechart.comparing.changes import Kind, changes
-from eyechart.judge import Outcome
-from eyechart.report import write_verdicts
+from eyechart.commands import main as cli
+from eyechart.judge.verdict import Outcome
+from eyechart.reports.changes import Kind, changes
+from eyechart.reports.report import write_verdicts
 from tests.test_pages import RUN, claim
 
 P, F, Q, B, N = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.NOT_APPLICABLE

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyechart.corruptions import CORRUPTIONS, corrupted
 from eyechart.errors import SpecError
-from eyechart.views import View, corrupt
+from eyechart.images.corruptions import CORRUPTIONS, corrupted
+from eyechart.images.views import View, corrupt
 from tests.recordings import REAL, needs_data
 
 

@@ -12,7 +12,7 @@ import pytest
 from scipy import special, stats
 
 from eyechart import measures
-from eyechart.intervals import (
+from eyechart.measures.intervals import (
     clopper_pearson,
     ece,
     images_to_decide,
@@ -22,9 +22,9 @@ from eyechart.intervals import (
     simultaneous_band,
     tango,
 )
-from eyechart.intervals.paired import tango_statistic
-from eyechart.intervals.ratios import ratio_statistic
-from eyechart.measurement import Measurement
+from eyechart.measures.intervals.paired import tango_statistic
+from eyechart.measures.intervals.ratios import ratio_statistic
+from eyechart.measures.measurement import Measurement
 from tests.trials import ALPHA, misses, tolerated
 
 # By enumeration

@@ -12,8 +12,8 @@ import pytest
 from scipy import special, stats
 
 from eyechart import measures
-from eyechart.intervals import mean_limits
 from eyechart.measures.accuracy import share
+from eyechart.measures.intervals import mean_limits
 from eyechart.measures.ratios import Ratio, mean_of_ratios, ratio_difference
 from tests.answers import answers, right_or_wrong
 from tests.trials import ALPHA, misses, tolerated

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyechart.decoding import DecodeError, decode, fault
+from eyechart.images.decoding import DecodeError, decode, fault
 from tests.image_files import encoded, pixels
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from eyechart.judge import Outcome, Verdict
+from eyechart.judge.verdict import Outcome, Verdict
 from fixtures.outcomes import exit_code
 
 

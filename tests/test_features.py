@@ -7,14 +7,14 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from eyechart import clip
-from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
+from eyechart.checkpoints import clip
+from eyechart.checkpoints.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
+from eyechart.checkpoints.sources import open_clip as open_clip_source
+from eyechart.checkpoints.sources import python as python_source
+from eyechart.checkpoints.sources import timm as timm_source
+from eyechart.checkpoints.sources.base import TorchAnswers
 from eyechart.errors import BlockedError, NotApplicableError
-from eyechart.sources import open_clip as open_clip_source
-from eyechart.sources import python as python_source
-from eyechart.sources import timm as timm_source
-from eyechart.sources.base import TorchAnswers
-from eyechart.views import ORIGINAL, relative_resolution
+from eyechart.images.views import ORIGINAL, relative_resolution
 from tests.torch_models import CLIPS, LABELS, TIMM_MODELS, photos, save_clip, save_timm, surroundings
 
 pytestmark = pytest.mark.slow

@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 import pytest
 
-from eyechart.claims import needs_of, subjects
-from eyechart.judge import Bound, Outcome, decide
+from eyechart.judge.claims import needs_of, subjects
+from eyechart.judge.verdict import Bound, Outcome, decide
 from eyechart.measures import Cues
-from eyechart.predictions import Predictions
-from eyechart.zoo import read_zoo
+from eyechart.measures.predictions import Predictions
+from eyechart.zoo.zoo import read_zoo
 from tests.gallery import ROOT
 
 _SPEC = importlib.util.spec_from_file_location("declared_findings", ROOT / "behaviors" / "test_findings.py")

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from eyechart.searches import SEARCHED, WAYS, Search
+from eyechart.predict.searches import SEARCHED, WAYS, Search
 from tests.conftest import ONE_MODEL_EACH
 from tests.harness import LIMIT, SETS, Judged, new_store, run_pytest, toy, zoo_file
 from tests.villains import VILLAINS

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from eyechart.errors import BlockedError, SpecError
-from eyechart.gates.report import coverage, with_holm
-from eyechart.gates.ruling import p_fail, rule
-from eyechart.judge import Bound, Outcome, Verdict, decide, require_possible
-from eyechart.levels import Levels
-from eyechart.measurement import Measurement
+from eyechart.judge.gates.report import coverage, with_holm
+from eyechart.judge.gates.ruling import p_fail, rule
+from eyechart.judge.verdict import Bound, Outcome, Verdict, decide, require_possible
 from eyechart.measures import accuracy, calibration_error, error_ratio
 from eyechart.measures.accuracy import share
+from eyechart.measures.measurement import Measurement
+from eyechart.zoo.levels import Levels
 from tests.made_predictions import at_most_by_chance, made
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from eyechart.judge import Outcome
+from eyechart.judge.verdict import Outcome
 from tests.gate_project import Project, Toy, project
 
 TOYS = {

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-import eyechart.sources.python
-from eyechart.images import ImageSet
-from eyechart.run import Need
-from eyechart.sources import open_clip as open_clip_source
-from eyechart.sources.open_clip import OpenClipSpec
+import eyechart.checkpoints.sources.python
+from eyechart.checkpoints.sources import open_clip as open_clip_source
+from eyechart.checkpoints.sources.open_clip import OpenClipSpec
+from eyechart.images.image_set import ImageSet
+from eyechart.predict.run import Need
 from tests.harness import predict, toy, zoo_file
 
 VALIDATION = Need("it", "validation")
@@ -96,7 +96,7 @@ def test_an_edited_contract_is_searched_again(store, tmp_path, monkeypatch):
     zoo = zoo_file(tmp_path / "models.yaml", {"it": toy("saint")})
     before = predict(zoo, store, {CONTRACT}).addresses[CONTRACT]
     assert predict(zoo, store, {CONTRACT}).cost.loads == {}
-    monkeypatch.setattr("eyechart.contracts.source_of", lambda name: "edited")
+    monkeypatch.setattr("eyechart.predict.contracts.source_of", lambda name: "edited")
     again = predict(zoo, store, {CONTRACT})
     assert again.cost.loads == {"it": 1}
     assert again.addresses[CONTRACT] != before
@@ -106,7 +106,7 @@ def test_other_library_versions_are_resolved_again_and_answer_no_image(store, tm
     """After an update of a library the checkpoint is loaded once to see what it is now; it answers nothing anew."""
     zoo = zoo_file(tmp_path / "models.yaml", {"it": toy("saint")})
     assert predict(zoo, store, {VALIDATION}).cost.answers == 40
-    monkeypatch.setattr(eyechart.sources.python, "LIBRARIES", ("numpy",))
+    monkeypatch.setattr(eyechart.checkpoints.sources.python, "LIBRARIES", ("numpy",))
     again = predict(zoo, store, {VALIDATION})
     assert (again.cost.loads, again.cost.answers) == ({"it": 1}, 0)
 

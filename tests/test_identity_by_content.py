@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eyechart.errors import BlockedError
-from eyechart.run import Need
+from eyechart.predict.run import Need
 from tests.image_files import encoded, folder, put
 from tests.recordings import judged
 
@@ -97,11 +97,11 @@ def test_an_image_replaced_in_place_is_seen(tmp_path, first):
 
 def test_only_changed_files_are_read_to_be_hashed(tmp_path, first, monkeypatch):
     """50,000 files are looked at in a second."""
-    import eyechart.files
+    import eyechart.images.files
 
     looked = []
-    real = eyechart.files.decoding.fault
-    monkeypatch.setattr(eyechart.files.decoding, "fault", lambda content: looked.append(1) or real(content))
+    real = eyechart.images.files.decoding.fault
+    monkeypatch.setattr(eyechart.images.files.decoding, "fault", lambda content: looked.append(1) or real(content))
     assert again(tmp_path)[1] == 0
     assert not looked
     put(tmp_path / "images" / FILES[1], encoded(77))
@@ -112,7 +112,7 @@ def test_only_changed_files_are_read_to_be_hashed(tmp_path, first, monkeypatch):
 
 def test_verify_finds_what_left_no_trace(tmp_path, first, capsys):
     """An image replaced with its time and inode kept: only reading everything again can tell."""
-    from eyechart.cli import main
+    from eyechart.commands.main import main
 
     path = tmp_path / "images" / FILES[0]
     old = path.read_bytes()
@@ -133,7 +133,7 @@ def test_verify_finds_what_left_no_trace(tmp_path, first, capsys):
 @pytest.mark.parametrize("content", [encoded(77), b""], ids=["other", "damaged"])
 def test_an_image_that_changes_during_a_run_blocks_its_claims(tmp_path, monkeypatch, content):
     """Answers about it would be kept as those about the image before; another set is judged all the same."""
-    from eyechart.predict import Predictor
+    from eyechart.predict.predictor import Predictor
 
     folder(tmp_path / "images", FILES)
     folder(tmp_path / "others", FILES[1:])
@@ -155,7 +155,7 @@ def test_a_view_that_an_image_cannot_have_blocks_its_claims(tmp_path, first):
     """Shifted by more than it is wide, with nothing to reflect: that view only, and no crash."""
     import io
 
-    from eyechart.predict import Predictor
+    from eyechart.predict.predictor import Predictor
     from eyechart.progress import Progress
 
     asked = [Need("one", "colors", "shift(100)"), Need("one", "colors", "black_shift(100)")]
@@ -203,10 +203,10 @@ def test_changed_prompts_and_class_names_are_another_prediction(tmp_path):
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file
 
-    from eyechart import clip
-    from eyechart.labels import named_space
-    from eyechart.sources import open_clip as source
-    from eyechart.sources.base import Surroundings
+    from eyechart.checkpoints import clip
+    from eyechart.checkpoints.sources import open_clip as source
+    from eyechart.checkpoints.sources.base import Surroundings
+    from eyechart.images.labels import named_space
 
     torch.manual_seed(0)
     save_file(clip.build(TOWERS).state_dict(), tmp_path / "clip.safetensors")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from eyechart.answering import BATCH
-from eyechart.predict import CHUNK
+from eyechart.predict.answering import BATCH
+from eyechart.predict.predictor import CHUNK
 from tests.harness import ROOT, command, run_pytest, surroundings, toy, zoo_file
 
 pytestmark = pytest.mark.slow

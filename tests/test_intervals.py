@@ -13,7 +13,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.proportion import proportion_confint, test_proportions_2indep
 
-from eyechart.intervals import (
+from eyechart.measures.intervals import (
     clopper_pearson,
     error_ratio,
     linearized,
@@ -23,9 +23,9 @@ from eyechart.intervals import (
     risk_ratio,
     tango,
 )
-from eyechart.intervals.paired import tango_statistic
-from eyechart.intervals.ratios import ratio_statistic
-from eyechart.intervals.scores import unskewed
+from eyechart.measures.intervals.paired import tango_statistic
+from eyechart.measures.intervals.ratios import ratio_statistic
+from eyechart.measures.intervals.scores import unskewed
 
 test_proportions_2indep.__test__ = False  # an oracle, not a test
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import signal, stats
 
-from eyechart.intervals import ece, equal_width_ece
-from eyechart.intervals.calibration import folded, noise_quantile
+from eyechart.measures.intervals import ece, equal_width_ece
+from eyechart.measures.intervals.calibration import folded, noise_quantile
 
 alphas = st.floats(1e-6, 0.49)
 

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from eyechart.intervals import bonferroni, clopper_pearson, holm, images_to_decide, mean_of, p_value, simultaneous_band
+from eyechart.measures.intervals import (
+    bonferroni,
+    clopper_pearson,
+    holm,
+    images_to_decide,
+    mean_of,
+    p_value,
+    simultaneous_band,
+)
 
 
 def known(error):

@@ -8,7 +8,7 @@ import pytest
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from eyechart import measures
-from eyechart.intervals import clopper_pearson, error_ratio, tango
+from eyechart.measures.intervals import clopper_pearson, error_ratio, tango
 from tests.answers import answers, right_or_wrong
 
 # Right and wrong

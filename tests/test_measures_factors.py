@@ -10,8 +10,8 @@ from scipy import stats
 
 from eyechart import measures
 from eyechart.errors import BlockedError, NothingToMeasureError
-from eyechart.intervals import clopper_pearson, error_ratio
-from eyechart.recipe import take
+from eyechart.measures.intervals import clopper_pearson, error_ratio
+from eyechart.measures.measurement import take
 from tests.answers import right_or_wrong
 
 CORRECT = [1, 0, 0, 0, 1, 1, 1, 0, 1, 1, 1, 1]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from eyechart import measures
-from eyechart.intervals import clopper_pearson, tango
-from eyechart.measurement import Measurement
+from eyechart.measures.intervals import clopper_pearson, tango
+from eyechart.measures.measurement import Measurement
 from tests.answers import answers, right_or_wrong
 
 # Shape and texture

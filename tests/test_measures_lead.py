@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from statsmodels.stats.weightstats import DescrStatsW
 
 from eyechart import measures
-from eyechart.gates.paired import loss
-from eyechart.gates.plan import against_itself
-from eyechart.gates.ruling import rule
-from eyechart.intervals import tango
-from eyechart.judge import Bound, Outcome
-from eyechart.levels import Levels
-from eyechart.margins import margin_of
+from eyechart.judge.gates.paired import loss
+from eyechart.judge.gates.plan import against_itself
+from eyechart.judge.gates.ruling import rule
+from eyechart.judge.verdict import Bound, Outcome
 from eyechart.measures.comparing import PAIRED
+from eyechart.measures.intervals import tango
+from eyechart.zoo.levels import Levels
+from eyechart.zoo.margins import margin_of
 from tests.answers import answers, right_or_wrong
 from tests.made_predictions import made
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from statsmodels.stats.weightstats import DescrStatsW
 
 from eyechart import measures
-from eyechart.corruptions import CORRUPTIONS
 from eyechart.errors import NothingToMeasureError
-from eyechart.intervals import clopper_pearson, mean_limits, tango
+from eyechart.images.corruptions import CORRUPTIONS
 from eyechart.measures.combining import COMPANIONS
+from eyechart.measures.intervals import clopper_pearson, mean_limits, tango
 from tests.answers import answers, right_or_wrong
 
 

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from eyechart.checkpoints import clip
 from eyechart.miniature import captions
-from eyechart.miniature.augment import Augmentation, augment, normalize
-from eyechart.miniature.captions import CONTEXT_LENGTH, MERGES, PROMPTS, corpus, merges_text, tokenizer
-from eyechart.miniature.card import Score, file_hash
+from eyechart.miniature.captions import CONTEXT_LENGTH, MERGES, PROMPTS, corpus, merges_text
 from eyechart.miniature.classes import CLASS_NAMES
-from eyechart.miniature.learners import Contrastive, Supervised, evaluate
 from eyechart.miniature.sets import render_set, shot
-from eyechart.miniature.train import RECIPES, Recipe, TrainSpec, fit
+from eyechart.miniature.training.augment import Augmentation, augment, normalize
+from eyechart.miniature.training.card import Score, file_hash
+from eyechart.miniature.training.learners import Contrastive, Supervised, evaluate
+from eyechart.miniature.training.schedules import RECIPES, Recipe
+from eyechart.miniature.training.train import TrainSpec, fit
 
 WEIGHTS = Path(captions.__file__).parent / "weights"
 VIT = {"img_size": 64, "patch_size": 8, "embed_dim": 24, "depth": 1, "num_heads": 2, "class_token": False}
@@ -69,7 +71,7 @@ def test_training_lowers_the_loss() -> None:
 def test_merges_file_is_what_the_captions_give() -> None:
     """The committed merges are learned from the words of our captions, and make each word one token."""
     assert MERGES.read_text() == merges_text()
-    tokens = tokenizer()
+    tokens = clip.tokenizer(MERGES, CONTEXT_LENGTH)
     assert tokens.vocab_size == TEXT["vocab_size"]
     assert all(len(tokens.encode(word)) == 1 for word in corpus())
 
@@ -77,13 +79,13 @@ def test_merges_file_is_what_the_captions_give() -> None:
 @given(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=CONTEXT_LENGTH - 2))
 def test_tokenizer_round_trip(word: str) -> None:
     """Any word comes back in lower case, known or not."""
-    tokens = tokenizer()
+    tokens = clip.tokenizer(MERGES, CONTEXT_LENGTH)
     assert tokens.decode(tokens.encode(word)).replace(" ", "") == word.lower()
 
 
 def test_captions_say_what_the_scene_shows() -> None:
     """Every caption names the class of the silhouette, fits the context, and is repeatable."""
-    tokens = tokenizer()
+    tokens = clip.tokenizer(MERGES, CONTEXT_LENGTH)
     texts = []
     for index in range(60):
         scene = shot("train", index).scene

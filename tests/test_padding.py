@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eyechart.checkpoint import Geometry
-from eyechart.run import Need, Run
-from eyechart.views import View, black_shift, relative_shift, scale, shift
+from eyechart.checkpoints.checkpoint import Geometry
+from eyechart.images.views import View, black_shift, relative_shift, scale, shift
+from eyechart.predict.run import Need, Run
 from tests.image_files import folder, pixels
 from tests.recordings import judged
 
@@ -44,7 +44,7 @@ def test_it_stands_with_the_predictions(tmp_path):
     """Share of images that are padded, and of all that is seen."""
     import io
 
-    from eyechart.predict import Predictor
+    from eyechart.predict.predictor import Predictor
     from eyechart.progress import Progress
 
     folder(tmp_path / "images", ["dark/a.png", "light/c.png"])

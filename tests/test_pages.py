@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyechart import cli
+from eyechart.commands import main as cli
 from eyechart.errors import SpecError
-from eyechart.judge import Outcome, Verdict
-from eyechart.pages.allure import PageError, configuration, generate, generator, models_of, without_trackers
-from eyechart.pages.matrix import matrix_page
-from eyechart.report import VERDICTS, Report, read_report, write_verdicts
+from eyechart.judge.verdict import Outcome, Verdict
+from eyechart.reports.pages.allure import PageError, configuration, generate, generator, models_of, without_trackers
+from eyechart.reports.pages.matrix import matrix_page
+from eyechart.reports.report import VERDICTS, Report, read_report, write_verdicts
 
 RUN = {"zoo": "toys", "started": "2026-11-25T07:00:00+00:00", "exit_code": 1, "models": {"vit": "abc", "net": None}}
 EVIL = "<script>alert('&\"')</script>"
@@ -228,7 +228,7 @@ def test_report_makes_both_pages(tmp_path, monkeypatch, capsys):
     """The command writes matrix.html and Allure's page, without what that would fetch from elsewhere."""
     folder = report_folder(tmp_path)
     monkeypatch.setattr(
-        "eyechart.pages.command.generator", lambda: [str(program(tmp_path / "b", "allure", MAKES_PAGE))]
+        "eyechart.commands.report.generator", lambda: [str(program(tmp_path / "b", "allure", MAKES_PAGE))]
     )
     assert cli.main(["report", "--reports", str(folder)]) == 0
     assert (folder / "allure" / "index.html").read_text() == "<p>made</p>\n"
@@ -243,7 +243,7 @@ def test_report_makes_both_pages(tmp_path, monkeypatch, capsys):
 def test_report_says_why_there_is_no_allure_page(tmp_path, monkeypatch, capsys, arguments, told):
     """The matrix is made all the same, and the exit code is 0."""
     folder = report_folder(tmp_path)
-    monkeypatch.setattr("eyechart.pages.command.generator", lambda: None)
+    monkeypatch.setattr("eyechart.commands.report.generator", lambda: None)
     assert cli.main(["report", "--reports", str(folder), *arguments]) == 0
     assert (folder / "matrix.html").exists()
     assert told in capsys.readouterr().out

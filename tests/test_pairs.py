@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eyechart.cue_conflict import CATEGORIES
+from eyechart.images.cue_conflict import CATEGORIES
 from tests.coded import ALONE, model, picture
 from tests.harness import ROOT, Judged, collected, run_pytest
 from tests.image_files import put

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from eyechart.claims import subjects
+from eyechart.judge.claims import subjects
 from eyechart.measures import ALEXNET_ERRORS
-from eyechart.zoo import Role, read_zoo
+from eyechart.zoo.zoo import Role, read_zoo
 from tests import coded, paper_data
 from tests.gallery import behaviors
 from tests.harness import ROOT, Judged, collected, run_pytest

@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 
-from eyechart.corruptions import CORRUPTIONS
 from eyechart.errors import SpecError
+from eyechart.images.corruptions import CORRUPTIONS
+from eyechart.images.published import FACTORS, imagenet_x
 from eyechart.miniature.sets import annotate
-from eyechart.published import FACTORS, imagenet_x
-from eyechart.readers import read_image_set
 from eyechart.store import Store
-from eyechart.zoo import read_zoo
+from eyechart.zoo.indexing import read_image_set
+from eyechart.zoo.zoo import read_zoo
 from tests.harness import ROOT
 from tests.image_files import zoo_of
 
@@ -70,7 +70,7 @@ def test_corruptions(tmp_path):
 def test_parts_are_told_without_a_model_library():
     """In the paper's zoo too, whose images are not here."""
     code = (
-        "import sys, pathlib; from eyechart.zoo import read_zoo\n"
+        "import sys, pathlib; from eyechart.zoo.zoo import read_zoo\n"
         "zoo = read_zoo(pathlib.Path('models.yaml'), 'paper')\n"
         "told = {name: spec.parts('factor', name) for name, spec in zoo.image_sets.items()}\n"
         "assert len(told['pug-imagenet']) == 10, told\n"

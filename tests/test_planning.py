@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyechart.claims import Claim, Subject
-from eyechart.gates.plan import Forecast, against_itself, forecast
-from eyechart.judge import Bound
-from eyechart.levels import Levels
+from eyechart.judge.claims import Claim, Subject
+from eyechart.judge.gates.plan import Forecast, against_itself, forecast
+from eyechart.judge.verdict import Bound
 from eyechart.measures import accuracy, error_ratio
+from eyechart.zoo.levels import Levels
 from tests.gate_project import Project, Toy, _index, project
 from tests.harness import run_pytest, toy, zoo_file
 from tests.made_predictions import made

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from eyechart.errors import BlockedError, SpecError
-from eyechart.probes import PROTOCOLS, STRENGTHS, VERSION, Probe, fit, held_out, identity
+from eyechart.predict.probes import PROTOCOLS, STRENGTHS, VERSION, Probe, fit, held_out, identity
 
 
 def task(classes: int = 3, count: int = 90, noise: float = 1.0, dimensions: int = 6, seed: int = 0):

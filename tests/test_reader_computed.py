@@ -9,15 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eyechart.corruptions import CORRUPTIONS
 from eyechart.errors import BlockedError, SpecError
-from eyechart.ordering import declared_order
-from eyechart.predict import Predictor
+from eyechart.images.corruptions import CORRUPTIONS
+from eyechart.images.labels import label_space
+from eyechart.images.ordering import declared_order
+from eyechart.images.readers.around import Around
+from eyechart.images.readers.computed import ComputedSet
+from eyechart.images.readers.computed import read as read_computed
+from eyechart.images.views import corrupt
+from eyechart.predict.predictor import Predictor
+from eyechart.predict.run import Need, Run, Settings
 from eyechart.progress import Progress
-from eyechart.readers import read_image_set
-from eyechart.run import Need, Run, Settings
 from eyechart.store import Store
-from eyechart.views import corrupt
+from eyechart.zoo.indexing import read_image_set
 from tests.image_files import folder, index, zoo_of
 
 NAMES = {"names": ["bolt", "nut", "washer"]}
@@ -101,7 +105,7 @@ def test_the_fingerprint_follows_from_what_is_made(tmp_path, monkeypatch):
         computed(tmp_path, corruptions=["snow", "fog"]),
         computed(tmp_path, images=3),
     ]
-    monkeypatch.setattr("eyechart.readers.computed.VERSION", 1000)
+    monkeypatch.setattr("eyechart.images.readers.computed.VERSION", 1000)
     made.append(computed(tmp_path))
     folder(tmp_path / "images", FILES[::-1])
     made.append(computed(tmp_path))
@@ -109,7 +113,7 @@ def test_the_fingerprint_follows_from_what_is_made(tmp_path, monkeypatch):
     assert computed(tmp_path, images=12).fingerprint == made[-1].fingerprint
 
 
-def test_reading_a_chunk_decodes_each_image_once(tmp_path, monkeypatch):
+def test_reading_a_chunk_decodes_each_image_once(tmp_path):
     """All corruptions of an image follow each other, and a chunk asks for it once."""
     asked: list[int] = []
     original = clean(tmp_path)
@@ -118,12 +122,9 @@ def test_reading_a_chunk_decodes_each_image_once(tmp_path, monkeypatch):
         asked.extend(rows.tolist())
         return original.read(rows)
 
-    monkeypatch.setattr("eyechart.readers.read_image_set", lambda *_: replace(original, read=read))
-    from eyechart.readers.computed import ComputedSet
-    from eyechart.readers.computed import read as read_computed
-
+    around = Around(tmp_path.joinpath, label_space, lambda _: replace(original, read=read), Store(tmp_path / "store"))
     spec = ComputedSet(role="corrupted", reader="computed", of="clean", severities=(1, 3))
-    images = read_computed("set", spec, zoo_of(tmp_path, {"clean": CLEAN}), Store(tmp_path / "store"))
+    images = read_computed("set", spec, around)
     images.read(np.arange(0, 100))
     assert asked == [0, 1, 2, 3]
     assert len(images.read(np.array([359, 0, 358]))) == 3

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pytest
 
 from eyechart.errors import BlockedError, SpecError
+from eyechart.images.readers import rendered
 from eyechart.miniature.fingerprints import recorded
 from eyechart.miniature.sets import SETS, annotate
-from eyechart.readers import read_image_set, read_training_images, rendered
 from eyechart.store import Store
-from eyechart.zoo import Zoo, read_zoo
+from eyechart.zoo.indexing import read_image_set, read_training_images
+from eyechart.zoo.zoo import Zoo, read_zoo
 
 TASKS = ("count", "where", "rotation")
 

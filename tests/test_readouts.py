@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from eyechart.cue_conflict import CATEGORIES
+from eyechart.checkpoints.readouts import readout, softmax
 from eyechart.errors import BlockedError
-from eyechart.labels import counted_space, label_space, mapped_space, named_space
-from eyechart.readouts import readout, softmax
-from eyechart.run import Need
-from eyechart.schema import labels_of
+from eyechart.images.cue_conflict import CATEGORIES
+from eyechart.images.entries import labels_of
+from eyechart.images.labels import counted_space, label_space, mapped_space, named_space
+from eyechart.predict.run import Need
 from tests.image_files import folder, put, zoo_of
 from tests.recordings import judged
 

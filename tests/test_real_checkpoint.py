@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eyechart.corruptions import CORRUPTIONS
+from eyechart.images.corruptions import CORRUPTIONS
 from tests.harness import ROOT, Judged, run_pytest
 from tests.lite0 import PACKAGE, image_sets, write_zoo
 from tests.recordings import REAL, needs_data

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from eyechart.errors import BlockedError
-from eyechart.labels import counted_space, label_space, named_space
-from eyechart.recordings import NO_ANSWER, read_recording
+from eyechart.images.labels import counted_space, label_space, named_space
+from eyechart.recordings.reading import NO_ANSWER, read_recording
 from tests.harness import ROOT
 from tests.image_files import put
 

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from eyechart.intervals import clopper_pearson
 from eyechart.measures import Cues, accuracy, calibration_error, error_ratio, mean_error_ratio, only, shape_bias
-from eyechart.run import Need, Run
+from eyechart.measures.intervals import clopper_pearson
+from eyechart.predict.run import Need, Run
 from tests.harness import ROOT, run_pytest
 from tests.recordings import PUBLISHED, REAL, judged, needs_data, recorded
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
-from eyechart.run import Need
+from eyechart.predict.run import Need
 from tests.image_files import put, zoo_of
 from tests.recordings import judged, recorded
 
@@ -80,7 +80,7 @@ def test_views_and_contracts_need_a_live_model(tmp_path):
     """Not applicable, and why."""
     import io
 
-    from eyechart.predict import Predictor
+    from eyechart.predict.predictor import Predictor
     from eyechart.progress import Progress
 
     run = judged(tmp_path, SET, {"a": pets(tmp_path, "x,cat,cat")})

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from eyechart.pages.matrix import matrix_page
-from eyechart.report import read_report
+from eyechart.reports.pages.matrix import matrix_page
+from eyechart.reports.report import read_report
 from tests.harness import LIMIT, run_pytest
 from tests.villains import VILLAINS
 

@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 from PIL import Image as PILImage
 
 from eyechart.errors import BlockedError, SpecError
-from eyechart.searches import SEARCHED, WAYS, Found, Search, picture, search, search_source, searched_rows, smallest
-from eyechart.views import ORIGINAL, View, brightness, relative_shift, scale
+from eyechart.images.views import ORIGINAL, View, brightness, relative_shift, scale
+from eyechart.predict.searches import (
+    SEARCHED,
+    WAYS,
+    Found,
+    Search,
+    picture,
+    search,
+    search_source,
+    searched_rows,
+    smallest,
+)
 
 COUNT = 192
 IMAGES = [np.full((64, 64, 3), 100, dtype=np.uint8)] * COUNT

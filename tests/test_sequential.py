@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eyechart.gates import ruling
-from eyechart.gates.ruling import looks, rule
-from eyechart.judge import Bound, Outcome
-from eyechart.levels import Levels
+from eyechart.images.ordering import declared_order
+from eyechart.judge.gates import ruling
+from eyechart.judge.gates.ruling import looks, rule
+from eyechart.judge.verdict import Bound, Outcome
 from eyechart.measures import accuracy, calibration_error, error_ratio, only
-from eyechart.ordering import declared_order
+from eyechart.zoo.levels import Levels
 from tests.made_predictions import at_most_by_chance, made
 from tests.real_predictions import needs_data, recorded
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from eyechart.checkpoints.sources import onnx as source
+from eyechart.checkpoints.sources.base import Surroundings
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
-from eyechart.labels import named_space
-from eyechart.sources import onnx as source
-from eyechart.sources.base import Surroundings
+from eyechart.images.labels import named_space
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -118,7 +118,7 @@ def test_an_unknown_device_is_an_error(tmp_path):
 def test_labels_only_models_have_no_confidence(tmp_path):
     """A python callable that names classes is judged on accuracy; calibration is not applicable to it."""
     from eyechart.measures import accuracy, calibration_error
-    from eyechart.run import Need
+    from eyechart.predict.run import Need
     from tests.image_files import folder
     from tests.recordings import judged
 

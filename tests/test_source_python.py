@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
+from eyechart.checkpoints.sources import python as source
 from eyechart.errors import BlockedError
-from eyechart.run import Need
-from eyechart.sources import python as source
+from eyechart.predict.run import Need
 from tests.harness import surroundings
 from tests.image_files import folder, put
 from tests.recordings import judged
@@ -55,7 +55,7 @@ def test_a_factory_that_fails_blocks_its_model(place):
 ASK = """
 import json, sys
 from pathlib import Path
-from eyechart.run import Need
+from eyechart.predict.run import Need
 from tests.recordings import judged
 sets, models = json.loads(sys.argv[2])
 run = judged(Path(sys.argv[1]), sets, models)

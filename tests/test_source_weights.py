@@ -8,12 +8,12 @@ import json
 import numpy as np
 import pytest
 
+from eyechart.checkpoints.sources import open_clip as clip_source
+from eyechart.checkpoints.sources import timm as source
+from eyechart.checkpoints.sources.base import Surroundings, fill, read_weights, unwrapped
 from eyechart.errors import BlockedError, SpecError
-from eyechart.labels import named_space
-from eyechart.sources import open_clip as clip_source
-from eyechart.sources import timm as source
-from eyechart.sources.base import Surroundings, fill, read_weights, unwrapped
-from eyechart.zoo import read_zoo
+from eyechart.images.labels import named_space
+from eyechart.zoo.zoo import read_zoo
 
 torch = pytest.importorskip("torch")
 

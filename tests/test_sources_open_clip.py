@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyechart import clip
+from eyechart.checkpoints import clip
+from eyechart.checkpoints.entries import PreprocessingEntry
+from eyechart.checkpoints.sources import open_clip as source
 from eyechart.errors import BlockedError, SpecError
-from eyechart.labels import counted_space, label_space, named_space
-from eyechart.schema import PreprocessingEntry
-from eyechart.sources import open_clip as source
-from eyechart.views import ORIGINAL, relative_resolution
+from eyechart.images.labels import counted_space, label_space, named_space
+from eyechart.images.views import ORIGINAL, relative_resolution
 from tests.torch_models import CLIPS, LABELS, MERGES, NATIVE, photos, save_clip, surroundings
 
 pytestmark = pytest.mark.slow

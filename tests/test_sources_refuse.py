@@ -7,11 +7,11 @@ import pickle
 import numpy as np
 import pytest
 
-from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
+from eyechart.checkpoints.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
+from eyechart.checkpoints.sources import open_clip as open_clip_source
+from eyechart.checkpoints.sources import timm as timm_source
+from eyechart.checkpoints.sources.base import TorchAnswers, read_weights, torch_device
 from eyechart.errors import BlockedError, SpecError
-from eyechart.sources import open_clip as open_clip_source
-from eyechart.sources import timm as timm_source
-from eyechart.sources.base import TorchAnswers, read_weights, torch_device
 from tests.torch_models import CONVNEXT, NATIVE, VIT, save_clip, save_timm, surroundings
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyechart.sources import timm as source
-from eyechart.views import ORIGINAL, relative_resolution
+from eyechart.checkpoints.sources import timm as source
+from eyechart.images.views import ORIGINAL, relative_resolution
 from tests.torch_models import CONVNEXT, LABELS, TIMM_MODELS, VIT, photos, save_timm, surroundings
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from eyechart.errors import StoreError
-from eyechart.predict import CHUNK
-from eyechart.run import Need
+from eyechart.predict.predictor import CHUNK
+from eyechart.predict.run import Need
 from eyechart.store import Store
 from tests.harness import LIMIT, TIMEOUT, command, predict, run_pytest, surroundings, toy, zoo_file
 
@@ -75,11 +75,11 @@ def test_a_disk_that_fills_while_parts_are_joined_keeps_the_parts(store, zoo, mo
 
 def test_an_image_is_answered_once_whatever_its_chunk(store, zoo, monkeypatch):
     """A table joined from chunks is the table answered in one, in the image set's order, logits included."""
-    monkeypatch.setattr("eyechart.predict.CHUNK", 16)
+    monkeypatch.setattr("eyechart.predict.predictor.CHUNK", 16)
     run = predict(zoo, store, {VALIDATION})
     chunked = run.predictions(VALIDATION)
     run.store.table_path(run.addresses[VALIDATION].key).unlink()
-    monkeypatch.setattr("eyechart.predict.CHUNK", 512)
+    monkeypatch.setattr("eyechart.predict.predictor.CHUNK", 512)
     whole = predict(zoo, store, {VALIDATION}).predictions(VALIDATION)
     assert chunked.keys.tolist() == whole.keys.tolist()
     assert np.array_equal(chunked.logits_of(), whole.logits_of())

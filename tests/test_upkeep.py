@@ -7,7 +7,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from eyechart import cli
+from eyechart.commands import main as cli
 from tests.gate_project import Project, Toy, project
 
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from eyechart.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
+from eyechart.checkpoints.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
 from eyechart.errors import BlockedError, SpecError
-from eyechart.views import (
+from eyechart.images.views import (
     ORIGINAL,
     View,
     black_shift,

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.labels import LabelSpace
-from eyechart.sources.base import Surroundings
-from eyechart.sources.open_clip import OpenClipSpec
-from eyechart.sources.timm import TimmSpec
+from eyechart.checkpoints.sources.base import Surroundings
+from eyechart.checkpoints.sources.open_clip import OpenClipSpec
+from eyechart.checkpoints.sources.timm import TimmSpec
+from eyechart.images.labels import LabelSpace
 from eyechart.store import Store
 
 LABELS = LabelSpace("own", ("bolt", "nut", "washer", "gear", "spring"))
@@ -55,7 +55,7 @@ def save_clip(folder: Path, architecture: dict[str, Any], **entry: Any) -> OpenC
     import torch
     from safetensors.torch import save_file
 
-    from eyechart.clip import build
+    from eyechart.checkpoints.clip import build
 
     torch.manual_seed(0)
     state = {key: value.clone() for key, value in build(architecture).state_dict().items()}

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyechart.errors import NotApplicableError, NothingToMeasureError
-from eyechart.intervals import clopper_pearson, mean_of, mean_over_draws, tango
-from eyechart.measurement import Measurement
 from eyechart.measures.combining import average, difference
+from eyechart.measures.intervals import clopper_pearson, mean_of, mean_over_draws, tango
+from eyechart.measures.measurement import Measurement, remembered
 from eyechart.measures.pairing import require_images, require_one_each, require_same_images
-from eyechart.predictions import Predictions
-from eyechart.recipe import remembered
+from eyechart.measures.predictions import Predictions
 
 SHARE = (0.0, 1.0)
 """What a share can be."""

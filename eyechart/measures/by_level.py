@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyechart.errors import NotApplicableError
-from eyechart.intervals import Mean, linearized
-from eyechart.measurement import Measurement
 from eyechart.measures.accuracy import SHARE, clustered_accuracy
 from eyechart.measures.combining import lowest, worst_of
+from eyechart.measures.intervals import Mean, linearized
+from eyechart.measures.measurement import Measurement, remembered
 from eyechart.measures.pairing import only, require_images, require_one_each, title
-from eyechart.predictions import Bools, Floats, Ints, Predictions
-from eyechart.recipe import remembered
+from eyechart.measures.predictions import Bools, Floats, Ints, Predictions
 
 Names = NDArray[np.str_] | Ints
 Levels = NDArray[np.str_] | Ints | Floats | Bools

@@ -7,12 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from eyechart.intervals import ece, ece_difference, equal_width_ece, mean_of
-from eyechart.measurement import Measurement
 from eyechart.measures.combining import closer, difference
+from eyechart.measures.intervals import ece, ece_difference, equal_width_ece, mean_of
+from eyechart.measures.measurement import Measurement, remembered
 from eyechart.measures.pairing import require_images, require_same_images
-from eyechart.predictions import Floats, Predictions
-from eyechart.recipe import remembered
+from eyechart.measures.predictions import Floats, Predictions
 
 
 BINS = 15

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from eyechart.errors import NothingToMeasureError
-from eyechart.measurement import Limits, Measurement
-from eyechart.recipe import remembered
+from eyechart.measures.measurement import Limits, Measurement, remembered
 
 COMPANIONS = 20
 """How many points of a curve are reported beside the number that is judged, at most: the worst ones."""

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.intervals import mean_of, mean_over_draws, tango
-from eyechart.measurement import Limits, Measurement
 from eyechart.measures.accuracy import (
     accuracy,
     accuracy_drop,
@@ -29,13 +27,14 @@ from eyechart.measures.accuracy import (
 from eyechart.measures.by_level import accuracy_by_level, accuracy_by_level_lead
 from eyechart.measures.calibration import calibration_error, calibration_error_lead, confidence_gap
 from eyechart.measures.combining import average, closer, difference
+from eyechart.measures.intervals import mean_of, mean_over_draws, tango
+from eyechart.measures.measurement import Limits, Measurement, Recipe, remembered
 from eyechart.measures.mistakes import error_ratio, mean_error_ratio, ratio_of, ratios_of
 from eyechart.measures.pairing import require_same_images
+from eyechart.measures.predictions import Floats, Predictions
 from eyechart.measures.ratios import mean_of_ratios, ratio_difference
 from eyechart.measures.robustness import mean_corruption_error, mean_corruption_error_rise
 from eyechart.measures.shape_bias import shape_bias, shape_bias_drop
-from eyechart.predictions import Floats, Predictions
-from eyechart.recipe import Recipe, remembered
 
 Compare = Callable[[Recipe, Recipe], Measurement]
 """(how the first was measured, how the second was) → first less second."""

@@ -8,14 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from eyechart.errors import NothingToMeasureError, nearest
-from eyechart.intervals import linearized
-from eyechart.measurement import Measurement
 from eyechart.measures.accuracy import accuracy
 from eyechart.measures.combining import lowest, worst_of
+from eyechart.measures.intervals import linearized
+from eyechart.measures.measurement import Measurement, remembered
 from eyechart.measures.pairing import only, require_images, require_one_each, require_same_images, title
+from eyechart.measures.predictions import Bools, Ints, Predictions
 from eyechart.measures.ratios import Ratio, mean_of_ratios, ratio_difference
-from eyechart.predictions import Bools, Ints, Predictions
-from eyechart.recipe import remembered
 
 Factors = Mapping[str, Bools]
 """Name of a factor → (n,) which images it is said of."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyechart.errors import NothingToMeasureError
-from eyechart.predictions import Bools, Predictions
-from eyechart.recipe import take
+from eyechart.measures.measurement import take
+from eyechart.measures.predictions import Bools, Predictions
 
 
 def only(predictions: Predictions, where: Bools) -> Predictions:

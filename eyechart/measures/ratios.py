@@ -10,9 +10,9 @@ from functools import cached_property, partial
 import numpy as np
 
 from eyechart.errors import NothingToMeasureError
-from eyechart.intervals import Mean, error_ratio, linearized
-from eyechart.measurement import Limits, Measurement
-from eyechart.predictions import Bools, Floats
+from eyechart.measures.intervals import Mean, error_ratio, linearized
+from eyechart.measures.measurement import Limits, Measurement
+from eyechart.measures.predictions import Bools, Floats
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from eyechart.errors import NothingToMeasureError
-from eyechart.intervals import Band, mean_of, simultaneous_band
-from eyechart.measurement import Measurement
 from eyechart.measures.accuracy import accuracy_drop, answers_kept
 from eyechart.measures.combining import highest, lowest, worst_of
+from eyechart.measures.intervals import Band, mean_of, simultaneous_band
+from eyechart.measures.measurement import Measurement, remembered
 from eyechart.measures.pairing import require_images, require_same_images
-from eyechart.predictions import Floats, Predictions
-from eyechart.recipe import remembered
+from eyechart.measures.predictions import Floats, Predictions
 
 ALEXNET_ERRORS: Mapping[str, float] = {
     "gaussian_noise": 0.886428, "shot_noise": 0.894468, "impulse_noise": 0.922640, "defocus_blur": 0.819880,

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyechart.errors import NothingToMeasureError
-from eyechart.intervals import Mean, clopper_pearson, linearized
-from eyechart.measurement import Limits, Measurement
 from eyechart.measures.accuracy import SHARE, accuracy, share
+from eyechart.measures.intervals import Mean, clopper_pearson, linearized
+from eyechart.measures.measurement import Limits, Measurement, remembered
 from eyechart.measures.pairing import require_images, require_one_each, require_same_images, title
-from eyechart.predictions import Bools, Floats, Ints, Predictions
-from eyechart.recipe import remembered
+from eyechart.measures.predictions import Bools, Floats, Ints, Predictions
 
 Names = NDArray[np.str_]
 

@@ -35,8 +35,8 @@ def _bilinear(cells: int) -> NDArray[np.int32]:
     """Weights (SIDE, cells) that stretch `cells` grid points over the frame, each row summing to 64."""
     weights = np.zeros((SIDE, cells), dtype=np.int32)
     for pixel in range(SIDE):
-        place = pixel * (cells - 1) * 64 // (SIDE - 1)
-        left, right = min(place // 64, cells - 2), place - 64 * min(place // 64, cells - 2)
+        position = pixel * (cells - 1) * 64 // (SIDE - 1)
+        left, right = min(position // 64, cells - 2), position - 64 * min(position // 64, cells - 2)
         weights[pixel, left], weights[pixel, left + 1] = 64 - right, right
     return weights
 

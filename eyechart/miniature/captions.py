@@ -4,14 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from eyechart.miniature.classes import CLASSES
 from eyechart.miniature.draws import Draws
 from eyechart.miniature.scenes import BACKGROUNDS, Scene, Thing
-
-if TYPE_CHECKING:
-    from open_clip.tokenizer import SimpleTokenizer
 
 MERGES = Path(__file__).with_name("merges.txt")
 MERGE_COUNT = 256  # enough for every word below to be one token
@@ -120,10 +116,3 @@ def _merge(pieces: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
 def merges_text() -> str:
     """The merges file: a header line, then one merge a line, without a last line break (it would be a merge)."""
     return "\n".join(["#version: 0.2", *(" ".join(pair) for pair in learn_merges(corpus(), MERGE_COUNT))])
-
-
-def tokenizer() -> "SimpleTokenizer":
-    """open_clip's byte-pair tokenizer over our merges."""
-    from eyechart import clip
-
-    return clip.tokenizer(MERGES, CONTEXT_LENGTH)

@@ -17,8 +17,8 @@ def recorded() -> dict[str, dict[str, str]]:
 
 def compute(name: str, workers: int = 1) -> dict[str, str]:
     """Renders a set and hashes its keys, labels and pixels."""
-    whole = render_set(name, workers=workers)
-    return {"all": whole.fingerprint, "prefix": render_set(name, range(PREFIX)).fingerprint}
+    rendering = render_set(name, workers=workers)
+    return {"all": rendering.fingerprint, "prefix": render_set(name, range(PREFIX)).fingerprint}
 
 
 def main() -> None:

@@ -75,9 +75,9 @@ def factors(key: str, index: int) -> Shot:
     share = 1.0 if factor.name == "texture" else draws.uniform("departure", 0.5, 1.0)
     everyday = scene(draws, ordinary_thing(draws, CLASS_NAMES[label]))
     far = set_factor(everyday, factor, factor.depart(share, draws.chance("upward", 0.5)))
-    found = departures(far)
-    extra = {f"departure_{name}": round(value, 4) for name, value in found.items()}
-    return Shot(far, label, {"factor": max(found, key=found.__getitem__), **extra})
+    departed = departures(far)
+    extra = {f"departure_{name}": round(value, 4) for name, value in departed.items()}
+    return Shot(far, label, {"factor": max(departed, key=departed.__getitem__), **extra})
 
 
 def synthetic(_key: str, index: int) -> Shot:

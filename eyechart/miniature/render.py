@@ -96,13 +96,13 @@ def _paper(scene: Scene) -> Pixels:
 def _occlude(canvas: Pixels, scene: Scene) -> Pixels:
     """A straight band that covers the drawn share of the first object."""
     visible = _coverage(scene.things[0], 0.0)[0][..., 0] > AREA // 2
-    place = ramp(scene.occluder_angle)
-    order = np.sort(place[visible])
+    distance = ramp(scene.occluder_angle)
+    order = np.sort(distance[visible])
     width = round(scene.occlusion * order.size)
     if width == 0:
         return canvas
     start = int(scene.occluder_start * (order.size - width))
-    covered = (place >= order[start]) & (place <= order[start + width - 1])
+    covered = (distance >= order[start]) & (distance <= order[start + width - 1])
     return np.where(covered[..., None], rgb(scene.occluder_hue, 0.3, 0.6), canvas)
 
 

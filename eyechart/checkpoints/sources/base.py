@@ -1,0 +1,226 @@
+"""What a source is given, and what the torch sources share. torch is imported inside functions only."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyechart.checkpoints.checkpoint import Batch, Features, Logits, Preprocessing
+from eyechart.digest import known_digest
+from eyechart.errors import BlockedError, SpecError, nearest
+from eyechart.images.labels import LabelSpace
+
+if TYPE_CHECKING:
+    import torch
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+CachedArray = Callable[[str, Callable[[], NDArray[np.float32]]], NDArray[np.float32]]
+"""(key, compute) → the array stored under that key, computed once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything outside its spec that loading a model depends on.
+
+    root        folder of the file that declares the model; relative paths start there
+    labels      the model's label space
+    device      a torch device name or "auto"
+    precision   fp32, bf16 or fp16
+    cached      where derived arrays (text classifiers) are kept
+    """
+
+    root: Path
+    labels: LabelSpace
+    device: str
+    precision: str
+    cached: CachedArray
+
+    def path(self, relative: str) -> Path:
+        """Resolve a path of the declaring file."""
+        return (self.root / Path(relative).expanduser()).resolve()
+
+
+def weights_file(root: Path, relative: str) -> Path:
+    """Find a weights file. Raises BlockedError that says where it was looked for."""
+    path = (root / Path(relative).expanduser()).resolve()
+    if not path.is_file():
+        raise BlockedError(f"weights {relative!r} not found: looked for the file {path}")
+    return path
+
+
+def weights_digest(root: Path, relative: str) -> str:
+    """Digest a weights file's bytes. Raises BlockedError where it is missing or unreadable."""
+    path = weights_file(root, relative)
+    try:
+        return known_digest(path)
+    except OSError as error:
+        raise BlockedError(f"weights {path}: cannot be read ({error.strerror})") from error
+
+
+def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
+    """Read a state dict from safetensors or a torch file, and say what was taken off to find it (see `unwrapped`).
+
+    Raises BlockedError for a pickle that would run code, and for a file that is neither.
+    """
+    import pickle
+
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            with torch.serialization.safe_globals(_harmless()):
+                state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise BlockedError(
+            f"weights {path}: refused, this pickle would run code when loaded. Save the state dict alone "
+            "(torch.save(model.state_dict(), ...)) or as safetensors"
+        ) from error
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
+        raise BlockedError(f"weights {path}: cannot be read as {path.suffix or 'weights'}: {error}") from error
+    state_dict, note = unwrapped(state)
+    if state_dict is None:
+        inside = f" with {', '.join(map(repr, list(state)[:8]))}" if isinstance(state, Mapping) else ""
+        raise BlockedError(
+            f"weights {path}: expected a state dict (names to tensors), found {type(state).__name__}{inside}"
+        )
+    return state_dict, note
+
+
+def _harmless() -> list[Any]:
+    """What training scripts keep beside weights and holds data only: their arguments, and numbers of numpy."""
+    import argparse
+    from _codecs import encode
+
+    scalar = np.float64(0).__reduce__()[0]
+    return [argparse.Namespace, np.dtype, scalar, encode, *(type(np.dtype(kind)) for kind in ("f4", "f8", "i8"))]
+
+
+WRAPPERS = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "state_dict", "model", "model_state_dict")
+"""Under what training scripts keep a state dict, averaged weights first: they are what is meant to be used."""
+
+PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What wrappers for parallel training, compilation and training loops put before every name."""
+
+
+def unwrapped(state: Any) -> tuple[dict[str, torch.Tensor] | None, str]:
+    """Find the state dict in what a file holds, and say what was taken off; None where there is none."""
+    import torch
+
+    steps = []
+    while isinstance(state, Mapping) and not all(isinstance(value, torch.Tensor) for value in state.values()):
+        wrapper = next((name for name in WRAPPERS if isinstance(state.get(name), Mapping) and state[name]), None)
+        if wrapper is None:
+            return None, ""
+        steps.append(f"taken from {wrapper!r}")
+        state = state[wrapper]
+    if not isinstance(state, Mapping) or not state:
+        return None, ""
+    names = list(state)
+    while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in names)), ""):
+        steps.append(f"prefix {prefix!r} removed")
+        names = [name.removeprefix(prefix) for name in names]
+    return dict(zip(names, state.values(), strict=True)), ", ".join(steps)
+
+
+def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Load a state dict strictly. Raises BlockedError that lists what does not fit, nearest names offered."""
+    own = module.state_dict()
+    missing = sorted(set(own) - set(state))
+    faults = [f"unexpected {key!r} ({nearest(key, missing[:50])[:120]})" for key in sorted(set(state) - set(own))]
+    faults += [f"missing {key!r}" for key in missing]
+    faults += [
+        f"{key!r} has shape {tuple(state[key].shape)}, the architecture needs {tuple(own[key].shape)}"
+        for key in sorted(set(own) & set(state))
+        if own[key].shape != state[key].shape
+    ]
+    if faults:
+        more = f"; and {len(faults) - 4} more" if len(faults) > 4 else ""
+        raise BlockedError(f"weights {path} do not fit the architecture: {'; '.join(faults[:4])}{more}")
+    module.load_state_dict(dict(state), strict=True)
+
+
+def torch_device(name: str) -> torch.device:
+    """Turn `--device` into a torch device; "auto" takes the first of cuda, mps, cpu that is there.
+
+    Raises SpecError for a name that is unknown or a device that is not there.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind, _, index = name.partition(":")
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if kind not in available:
+        raise SpecError(f"--device {name!r} is unknown: {nearest(name, ('auto', 'cpu', 'cuda', 'cuda:N', 'mps'))}")
+    if not available[kind] or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
+        raise SpecError(f"--device {name!r} is not on this machine: {[k for k, v in available.items() if v]} is")
+    return torch.device(name)
+
+
+class TorchAnswers:
+    """Runs a torch module on uint8 batches: normalizes, forwards in inference mode, gives float32 logits or features.
+
+    `native` is the input side that the module was built for, or None where it takes any size;
+    `resized(module, side)` gives the module for another side. Each is made once and kept.
+    `embedded(module, pixels)` gives what the module's classifier sees.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        preprocessing: Preprocessing,
+        surroundings: Surroundings,
+        native: int | None,
+        resized: Callable[[torch.nn.Module, int], torch.nn.Module],
+        *,
+        embedded: Callable[[Any, torch.Tensor], torch.Tensor],
+    ) -> None:
+        """Move the module to its device, in eval mode."""
+        import torch
+
+        self._device = torch_device(surroundings.device)
+        self._dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[surroundings.precision]
+        # TF32 would make "fp32" mean something else on some GPUs than on others.
+        torch.backends.cudnn.allow_tf32 = False
+        self._module = module.eval().to(self._device)
+        self._at_side = {native: self._module} if native else {}
+        self._resized = resized
+        self._embedded = embedded
+        self._mean, self._std = (
+            torch.tensor(values, device=self._device).view(1, -1, 1, 1)
+            for values in (preprocessing.mean, preprocessing.std)
+        )
+
+    def _at(self, side: int) -> torch.nn.Module:
+        if side not in self._at_side:
+            self._at_side[side] = self._resized(copy.deepcopy(self._module), side).eval().to(self._device)
+        return self._at_side[side]
+
+    def __call__(self, batch: Batch) -> Logits:
+        """(n, side, side, 3) uint8 → (n, classes) float32."""
+        return self._run(batch, lambda module, pixels: module(pixels))
+
+    def features(self, batch: Batch) -> Features:
+        """(n, side, side, 3) uint8 → (n, dimensions) float32, by the same module."""
+        return self._run(batch, self._embedded)
+
+    def _run(self, batch: Batch, ask: Callable[[Any, torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
+        import torch
+
+        module = self._at(batch.shape[1])
+        with torch.inference_mode(), torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
+            pixels = torch.from_numpy(batch).to(self._device).permute(0, 3, 1, 2).float().div(255)
+            answers: Any = ask(module, pixels.sub(self._mean).div(self._std))
+            if any(part.training for part in module.modules()) or not answers.is_inference():
+                raise AssertionError("a checkpoint must answer in eval() and inference_mode()")
+        return np.asarray(answers.float().cpu().numpy())

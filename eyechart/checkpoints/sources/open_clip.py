@@ -1,0 +1,268 @@
+"""Source `open_clip`: a CLIP judged zero-shot through prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from eyechart.checkpoints import clip
+from eyechart.checkpoints.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
+from eyechart.checkpoints.entries import ModelEntry, PreprocessingEntry
+from eyechart.checkpoints.sources import hub
+from eyechart.checkpoints.sources import timm as timm_source
+from eyechart.checkpoints.sources.base import (
+    Surroundings,
+    TorchAnswers,
+    fill,
+    read_weights,
+    weights_digest,
+    weights_file,
+)
+from eyechart.digest import digest
+from eyechart.errors import BlockedError, SpecError, nearest
+from eyechart.images.labels import LabelSpace, label_space
+
+if TYPE_CHECKING:
+    import torch
+
+LIBRARIES = ("torch", "timm", "open_clip_torch")
+
+
+class OpenClipSpec(ModelEntry):
+    """A named open_clip model with a pretrained tag, or a configuration with a weights file.
+
+    A configuration has open_clip's own keys; `vision_cfg.timm_arguments` are keyword arguments of a timm trunk.
+    `merges` is the byte-pair merges of a tokenizer of the user's own.
+    """
+
+    source: Literal["open_clip"]
+    architecture: str | dict[str, Any]
+    pretrained: str | None = None
+    weights: str | None = None
+    merges: str | None = None
+    prompts: str | tuple[str, ...] = "openai"
+    logit_scale: Literal["model"] | float = "model"
+
+    @model_validator(mode="after")
+    def _weights_are_named(self) -> OpenClipSpec:
+        from_hub = isinstance(self.architecture, str) and self.architecture.startswith((hub.REMOTE, hub.LOCAL))
+        if (self.pretrained is None) == (self.weights is None) and not (from_hub and self.weights is None):
+            raise ValueError("give exactly one of 'pretrained' and 'weights'")
+        if self.pretrained is not None and Path(self.pretrained).suffix in (".pt", ".pth", ".bin", ".safetensors"):
+            raise ValueError(f"'pretrained' names a tag; the file {self.pretrained!r} belongs under 'weights'")
+        if isinstance(self.architecture, dict) and self.weights is None:
+            raise ValueError("an architecture given as a configuration needs 'weights'")
+        return self
+
+
+def weights(spec: OpenClipSpec, root: Path) -> str:
+    """Identify the weights: a digest of the file's bytes, or the published tag, whose content never changes.
+
+    Merges and the miniature's prompts, which decide the text classifier, count as weights.
+    """
+    if spec.weights:
+        own = weights_digest(root, spec.weights)
+    else:
+        own = f"open_clip:{spec.architecture}:{spec.pretrained}:{hub.content_of(str(spec.architecture), root)}"
+    merges = weights_digest(root, spec.merges) if spec.merges else ""
+    # open_clip's prompts change with its version only, and reading them would import torch
+    prompts = "openai" if spec.prompts == "openai" else _templates(spec.prompts)
+    return digest(own, merges, prompts)
+
+
+def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
+    """Build both towers, fill in their weights, embed the prompts once (or read them from the store).
+
+    Raises SpecError for an unknown model or prompt set, BlockedError where weights cannot be had or do not fit.
+    """
+    module = _build(spec, around.root)
+    note = ""
+    if spec.weights:
+        path = weights_file(around.root, spec.weights)
+        state, note = read_weights(path)
+        fill(module, state, path)
+    module.eval()
+    preprocessing = _preprocessing(module, spec.preprocessing)
+    templates, names = _templates(spec.prompts), _class_names(around.labels)
+    classifier = digest(templates, names, spec.logit_scale)
+    identity = weights(spec, around.root)
+    if not spec.weights:
+        identity = digest(identity, hub.state_digest(module))
+    text = around.cached(
+        f"text-{digest(identity, str(spec.architecture), classifier)}",
+        lambda: _text_classifier(module, _tokenizer(spec, around), names, templates),
+    )
+    resolved = Resolved(
+        source="open_clip",
+        architecture=digest(spec.architecture),
+        weights=identity,
+        classifier=classifier,
+        preprocessing=preprocessing,
+        patch=_patch(module),
+        classes=len(names),
+        precision=around.precision,
+    )
+    scale = float(module.logit_scale.detach().exp()) if spec.logit_scale == "model" else float(spec.logit_scale)
+    zero_shot = _zero_shot(module, text, scale)
+    own = _own_side(module)
+    resized = _resized(spec, around.root)
+    answers = TorchAnswers(zero_shot, preprocessing, around, own, resized, embedded=_embedded)
+    return Checkpoint(resolved, answers, note, answers.features)
+
+
+def _build(spec: OpenClipSpec, root: Path) -> Any:
+    import open_clip
+
+    if isinstance(spec.architecture, dict):
+        try:
+            return clip.build(spec.architecture)
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise SpecError(f"open_clip cannot build the architecture {spec.architecture}: {error}") from error
+    if ":" not in spec.architecture and spec.architecture not in open_clip.list_models():
+        allowed = nearest(spec.architecture, open_clip.list_models())[:300]
+        raise SpecError(f"open_clip has no architecture {spec.architecture!r}: {allowed}")
+    try:
+        named = hub.located(spec.architecture, root)
+        return open_clip.create_model(named, pretrained=spec.pretrained, load_weights=spec.weights is None)
+    except Exception as error:  # the hub's client raises many kinds when it cannot be reached
+        if spec.architecture.startswith(hub.LOCAL):
+            raise BlockedError(f"open_clip cannot load {spec.architecture!r}: {error}") from error
+        what = f"the weights of {spec.architecture!r}/{spec.pretrained!r} through open_clip"
+        raise hub.unreachable(what, spec.architecture, error) from error
+
+
+def _preprocessing(module: Any, stated: PreprocessingEntry) -> Preprocessing:
+    import open_clip
+
+    config = open_clip.model.get_model_preprocess_cfg(module)
+    if config.get("resize_mode") not in (None, "shortest") and None in (stated.resize, stated.crop):
+        raise BlockedError(
+            f"preprocessing of this open_clip model is not a square center crop: {config}. State resize and crop "
+            "under `preprocessing:`"
+        )
+    size = config.get("size", module.visual.image_size)
+    side = int(size[0] if isinstance(size, tuple | list) else size)
+    return Preprocessing(
+        Geometry(side, side, config.get("interpolation", "bicubic")),
+        tuple(config.get("mean") or open_clip.OPENAI_DATASET_MEAN),
+        tuple(config.get("std") or open_clip.OPENAI_DATASET_STD),
+    ).overridden(stated)
+
+
+def _templates(prompts: str | Sequence[str]) -> list[str]:
+    if not isinstance(prompts, str):
+        return list(prompts)
+    if prompts == "miniature":
+        from eyechart.miniature.captions import PROMPTS
+
+        return list(PROMPTS)
+    if prompts == "openai":
+        import open_clip
+
+        return [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
+    raise SpecError(f"prompts {prompts!r} is unknown: {nearest(prompts, ('miniature', 'openai'))}, or a list")
+
+
+def _class_names(labels: LabelSpace) -> list[str]:
+    """What prompts call the classes. Raises SpecError where they have no names but numbers."""
+    if all(name.isdecimal() for name in labels.names):
+        raise SpecError(f"label space {labels.name!r} has numbers only, and prompts need words: give {{names: [...]}}")
+    wnids = label_space("imagenet-1k").names
+    if not set(labels.names) <= set(wnids):
+        return list(labels.names)
+    import open_clip
+
+    # wnids name ImageNet's folders, these name its classes to a reader of prompts; both in the same order
+    called = dict(zip(wnids, open_clip.IMAGENET_CLASSNAMES, strict=True))
+    return [called[name] for name in labels.names]
+
+
+def _tokenizer(spec: OpenClipSpec, around: Surroundings) -> Any:
+    import open_clip
+
+    if isinstance(spec.architecture, str):
+        return open_clip.get_tokenizer(hub.located(spec.architecture, around.root))
+    context = spec.architecture["text_cfg"]["context_length"]
+    if spec.merges is None:
+        return open_clip.tokenizer.SimpleTokenizer(context_length=context)
+    return clip.tokenizer(weights_file(around.root, spec.merges), context)
+
+
+def _text_classifier(
+    module: Any,
+    tokenizer: Callable[[list[str]], torch.Tensor],
+    names: Sequence[str],
+    templates: Sequence[str],
+) -> NDArray[np.float32]:
+    """(dimensions, classes): each class's prompts embedded, normalized, averaged, normalized (CLIP's own recipe)."""
+    import open_clip
+
+    classifier = open_clip.build_zero_shot_classifier(module, tokenizer, list(names), list(templates))
+    return np.asarray(classifier.cpu().numpy(), dtype=np.float32)
+
+
+def _zero_shot(module: Any, text: NDArray[np.float32], scale: float) -> torch.nn.Module:
+    import torch
+    import torch.nn.functional
+
+    class ZeroShot(torch.nn.Module):
+        """Image tower and a fixed text classifier: logits = scale · cos(image, text)."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.visual = module.visual
+            self.text: torch.Tensor
+            self.register_buffer("text", torch.from_numpy(text * np.float32(scale)))
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.normalize(self.visual(pixels), dim=-1) @ self.text
+
+    return ZeroShot()
+
+
+def _embedded(zero_shot: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """Embeddings of images, open_clip's `encode_image` without normalization."""
+    embeddings: torch.Tensor = zero_shot.visual(pixels)
+    return embeddings
+
+
+def _patch(module: Any) -> int:
+    visual = module.visual
+    if hasattr(visual, "trunk"):
+        return timm_source.patch_side(visual.trunk)
+    return int(getattr(visual, "patch_size", (1,))[0])  # open_clip's ResNets have no patches
+
+
+def _own_side(module: Any) -> int | None:
+    visual = module.visual
+    if hasattr(visual, "trunk"):
+        return timm_source.own_side(visual.trunk)
+    return int(np.ravel(visual.image_size)[0])
+
+
+def _resized(spec: OpenClipSpec, root: Path) -> Callable[[Any, int], Any]:
+    def resized(zero_shot: Any, side: int) -> Any:
+        if hasattr(zero_shot.visual, "trunk"):
+            timm_source.resized(zero_shot.visual.trunk, side)
+            return zero_shot
+        import open_clip
+
+        if isinstance(spec.architecture, dict):
+            vision = {**spec.architecture["vision_cfg"], "image_size": side}
+            larger = clip.build({**spec.architecture, "vision_cfg": vision})
+        else:
+            larger = open_clip.create_model(
+                hub.located(spec.architecture, root), force_image_size=side, load_weights=False
+            )
+        state = {f"visual.{key}": value for key, value in zero_shot.visual.state_dict().items()}
+        open_clip.model.resize_pos_embed(state, larger)
+        larger.visual.load_state_dict({key.removeprefix("visual."): value for key, value in state.items()})
+        zero_shot.visual = larger.visual
+        return zero_shot
+
+    return resized

@@ -1,0 +1,1 @@
+"""The command `eyechart`: one module a subcommand."""

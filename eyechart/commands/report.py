@@ -1,0 +1,38 @@
+"""`eyechart report`: the pages of the last run, made again from what it left."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from eyechart.reports.pages.allure import HOW, generate, generator, models_of
+from eyechart.reports.pages.matrix import PAGE, matrix_page
+from eyechart.reports.report import read_report, write_text
+
+
+def add_report(commands: Any) -> None:
+    """Add `report` to the commands of `eyechart` (what `ArgumentParser.add_subparsers` returned)."""
+    parser = commands.add_parser("report", help="make the pages of the last run: matrix.html, and Allure's")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--results", type=Path, metavar="DIR", help="default: allure-results of the reports")
+    parser.add_argument("--no-allure", action="store_true", help="make matrix.html only")
+    parser.set_defaults(run=_report)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    reports = arguments.reports
+    report = read_report(reports)
+    print(write_text(reports / PAGE, matrix_page(report)))
+    if arguments.no_allure:
+        return 0
+    results = (arguments.results or reports / "allure-results").resolve()
+    if not any(results.glob("*-result.json")):
+        print(f"no Allure page: {results} holds no results")
+        return 0
+    command = generator()
+    if command is None:
+        print(f"no Allure page: {HOW}")
+        return 0
+    print(generate(command, results, reports / "allure", models_of(report.run)))
+    return 0

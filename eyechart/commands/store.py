@@ -1,0 +1,59 @@
+"""`eyechart store list` and `eyechart store prune`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from eyechart.predict.contents import holdings, kinds, leftovers, remove, size_of, usable
+from eyechart.zoo.zoo import read_zoos
+
+
+def add_store(commands: Any) -> None:
+    """Add `store` to the commands of `eyechart` (what `ArgumentParser.add_subparsers` returned)."""
+    parser = commands.add_parser("store", help="say what the store holds, and remove what is not used")
+    actions = parser.add_subparsers(required=True, metavar="list|prune")
+    listing = actions.add_parser("list", help="say what it holds, and how much space that takes")
+    pruning = actions.add_parser("prune", help="find what no model of models.yaml needs; --yes removes it")
+    pruning.add_argument(
+        "--models", type=Path, action="append", metavar="FILE",
+        help="keep what the models of this file need (repeatable; default: models.yaml)",
+    )  # fmt: skip
+    pruning.add_argument("--yes", action="store_true", help="remove it; without this, it is only listed")
+    for action, function in ((listing, _list), (pruning, _prune)):
+        action.add_argument("--store", type=Path, default=Path(".eyechart/store"), help="default: %(default)s")
+        action.set_defaults(run=function)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    root = usable(arguments.store).root
+    print(f"store {root}: {megabytes(size_of(root))}")
+    for kind, (count, size) in kinds(root).items():
+        print(f"  {kind:12} {count:6,} entries  {megabytes(size):>10}")
+    for model, held in holdings(root).items():
+        print(
+            f"predictions of {model}: {held.tables} tables, {megabytes(held.size)}, last made {held.made[:10]}; "
+            f"{', '.join(sorted(held.image_sets))}"
+        )
+    return 0
+
+
+def _prune(arguments: argparse.Namespace) -> int:
+    store = usable(arguments.store)
+    zoos = [zoo for file in arguments.models or [Path("models.yaml")] for zoo in read_zoos(file)]
+    with store.writing(lambda: print("another run is predicting into this store; waiting for it")):
+        unused = leftovers(store.root, zoos)
+        for item in unused:
+            print(f"{megabytes(item.size):>10}  {item.path.relative_to(store.root)}  {item.why}")
+        if arguments.yes:
+            remove(unused)
+    total = megabytes(sum(item.size for item in unused))
+    done = "removed" if arguments.yes else "can go: --yes removes it, and what is needed after all is computed again"
+    print(f"{total} in {len(unused)} entries {done}" if unused else "nothing to remove")
+    return 0
+
+
+def megabytes(size: int) -> str:
+    """`12.3 MB`."""
+    return f"{size / 1e6:,.1f} MB"

@@ -1,0 +1,145 @@
+"""The noun `LabelSpace`: the classes an output means."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from eyechart.digest import digest
+from eyechart.errors import BlockedError, SpecError, nearest
+from eyechart.images.cue_conflict import CATEGORIES
+
+SPACES = (
+    "miniature",
+    "miniature-count",
+    "miniature-where",
+    "miniature-rotation",
+    "imagenet-1k",
+    "imagenet-a-200",
+    "imagenet-r-200",
+    "cue-conflict-16",
+)
+READ_OUT = ("imagenet-a-200", "imagenet-r-200", "cue-conflict-16")
+"""Spaces of image sets that answers in imagenet-1k are read out in."""
+
+_SYNSETS = {
+    "imagenet-1k": "imagenet_synsets.txt",
+    "imagenet-a-200": "imagenet_a_synsets.txt",
+    "imagenet-r-200": "imagenet_r_synsets.txt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSpace:
+    """Classes in the order of a checkpoint's outputs.
+
+    `names` are what folders and prompts call them; a space that is only counted names its classes by number.
+    A space that is read out of another has a `rule` and, for each class, the `members` of `parent` it stands for.
+    `also` lists (class, further class that is right where it is shown), for classes that no output can tell apart.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    rule: Literal["", "mean", "map"] = ""
+    parent: str = ""
+    members: tuple[tuple[int, ...], ...] = ()
+    also: tuple[tuple[int, int], ...] = ()
+
+    def __len__(self) -> int:
+        """Count the classes."""
+        return len(self.names)
+
+    def indices(self, written: Sequence[str], what: str) -> dict[str, int]:
+        """Map class names, as folders and files write them, to indices.
+
+        Names that are all of this space count as names; otherwise names that are all digits count as numbers,
+        so that folder `10` is class 10 however folders sort. `what` begins the message.
+        Raises BlockedError that lists the classes outside this space, the nearest match offered.
+        """
+        index_of = {name: index for index, name in enumerate(self.names)}
+        wanted = sorted(set(written))
+        outside = [name for name in wanted if name not in index_of]
+        if outside and all(name.isdecimal() for name in wanted):
+            index_of = {name: int(name) for name in wanted}
+            outside = [name for name in wanted if int(name) >= len(self)]
+        if outside:
+            raise BlockedError(
+                f"{what}: {len(outside)} of {len(wanted)} classes are outside label space {self.name!r} "
+                f"({len(self)} classes), such as {', '.join(map(repr, outside[:3]))}: "
+                f"{nearest(outside[0], self.names)[:200]}"
+            )
+        return {name: index_of[name] for name in wanted}
+
+
+def label_space(name: str) -> LabelSpace:
+    """Look a label space up by the name `models.yaml` gives it.
+
+    Raises SpecError for an unknown name.
+    """
+    if name == "miniature":
+        from eyechart.miniature.classes import CLASS_NAMES
+
+        return LabelSpace(name, tuple(CLASS_NAMES))
+    if name in ("miniature-count", "miniature-where", "miniature-rotation"):
+        from eyechart.miniature.recipes import COUNTS, PLACES, TURNS
+
+        return LabelSpace(name, {"count": COUNTS, "where": PLACES, "rotation": TURNS}[name.removeprefix("miniature-")])
+    if name in _SYNSETS:
+        return LabelSpace(name, tuple(_timm_file(_SYNSETS[name])))
+    if name == "cue-conflict-16":
+        return LabelSpace(name, tuple(CATEGORIES), "mean", "imagenet-1k", tuple(CATEGORIES.values()))
+    raise SpecError(f"label_space {name!r} is unknown: {nearest(name, SPACES)}")
+
+
+def named_space(names: Sequence[str]) -> LabelSpace:
+    """Make a space of the user's own class names; two with the same names in the same order are one space."""
+    return LabelSpace(f"own-{digest(*names)[:8]}", tuple(names))
+
+
+def counted_space(count: int) -> LabelSpace:
+    """Make a space of `count` classes that have numbers only."""
+    return LabelSpace(f"classes-{count}", tuple(map(str, range(count))))
+
+
+def mapped_space(file: Path, shared: Literal["both", "last"]) -> LabelSpace:
+    """Read a space whose classes stand for several ImageNet classes: {class name: [ImageNet index, ...]} as JSON.
+
+    The rule is PUG-ImageNet's: the answer is the best of all 1,000 classes, mapped; an answer that maps to no class is
+    wrong. An index under two names goes to the later one by name. In the published rule (`shared="last"`) an image of
+    the earlier can then never be right (Shirt, whose 841 is Sweatshirt's too); with "both" either answer is right.
+    Raises BlockedError where the file cannot be read or is something else.
+    """
+    try:
+        mapping = json.loads(file.read_text(encoding="utf-8"))
+        names = tuple(sorted(mapping))
+        owner = {int(index): position for position, name in enumerate(names) for index in mapping[name]}
+    except (OSError, ValueError, TypeError) as error:
+        raise BlockedError(
+            f"label space {file}: expected a JSON file of class name → ImageNet indices ({error})"
+        ) from error
+    if not names or not all(0 <= index < 1000 for index in owner):
+        raise BlockedError(f"label space {file}: expected ImageNet indices from 0 to 999, found {sorted(owner)[-3:]}")
+    members: list[tuple[int, ...]] = [
+        tuple(sorted(i for i, position in owner.items() if position == c)) for c in range(len(names))
+    ]
+    also = tuple(
+        (position, owner[int(index)])
+        for position, name in enumerate(names)
+        for index in mapping[name]
+        if owner[int(index)] != position and shared == "both"
+    )
+    title = f"mapped-{len(names)}-{digest(mapping, shared)[:8]}"
+    return LabelSpace(title, names, "map", "imagenet-1k", tuple(members), also)
+
+
+def _timm_file(name: str) -> list[str]:
+    # Found without importing timm: a run over a warm store must not pay for torch.
+    spec = importlib.util.find_spec("timm")
+    if spec is None or not spec.submodule_search_locations:
+        raise BlockedError(f"ImageNet's label spaces are read from timm's {name}, and timm is not installed")
+    path = Path(spec.submodule_search_locations[0]) / "data" / "_info" / name
+    return path.read_text(encoding="utf-8").split()

@@ -1,0 +1,73 @@
+"""Layout `corruption-folders`: `<corruption>/<severity>/<class>/<file>`, as ImageNet-C is published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from eyechart.errors import BlockedError, nearest
+from eyechart.images.corruptions import CORRUPTIONS
+from eyechart.images.entries import Part, PixelsEntry
+from eyechart.images.image_set import ImageSet
+from eyechart.images.readers.around import Around
+from eyechart.images.readers.assembling import Listed, assemble
+from eyechart.images.readers.folder import FolderSet, existing, images_under, listed
+
+
+class CorruptionFoldersSet(PixelsEntry):
+    """Folders of corrupted copies of the same images. `corruptions` and `severities` choose some of them.
+
+    Annotations: `corruption` (str), `severity` (int), `image` (the uncorrupted image's `<class>/<file>`).
+    """
+
+    reader: Literal["corruption-folders"]
+    corruptions: tuple[str, ...] | None = None
+    severities: tuple[int, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
+
+    def parts(self, kind: Part, name: str) -> tuple[str, ...]:
+        """Name the corruptions: those that are chosen, or the published 15."""
+        return (self.corruptions or CORRUPTIONS) if kind == "corruption" else super().parts(kind, name)
+
+
+def read(name: str, spec: CorruptionFoldersSet, around: Around) -> ImageSet:
+    """Index the chosen corruptions.
+
+    Raises BlockedError as the folder layout does, and where the chosen (corruption, severity) pairs are not all
+    there with the same images each.
+    """
+    root = existing(name, around.path(spec.path))
+    there = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    chosen = spec.corruptions or tuple(there)
+    for corruption in chosen:
+        if corruption not in there:
+            raise BlockedError(f"image set {name!r}: {root} has no {corruption!r}: {nearest(corruption, there)}")
+    folders = [root / corruption / str(severity) for corruption in chosen for severity in spec.severities]
+    missing = [folder.relative_to(root).as_posix() for folder in folders if not folder.is_dir()]
+    if missing:
+        raise BlockedError(f"image set {name!r}: {root} lacks {', '.join(missing[:5])} ({len(missing)} folders in all)")
+    paths = sorted(path for folder in folders for path in images_under(folder, 2))
+    told = {"role": spec.role, "path": spec.path, "label_space": spec.label_space, "factors": spec.factors}
+    as_folder = FolderSet(reader="folder", levels=("corruption", "severity"), **told)
+    found = listed(name, root, paths, as_folder, around.labels(name), store=around.store)
+    images = ["/".join(key.split("/")[2:]) for key in found.keys]
+    _same_images(name, found.annotations["corruption"], found.annotations["severity"], images)
+    severities = [int(severity) for severity in found.annotations["severity"]]
+    columns = {"corruption": found.annotations["corruption"], "severity": severities, "image": images}
+    return assemble(name, spec, around.labels(name), Listed(**{**vars(found), "annotations": columns}))
+
+
+def _same_images(name: str, corruptions: Sequence[str], severities: Sequence[str], images: Sequence[str]) -> None:
+    """Raise BlockedError unless every corruption and severity shows the same images."""
+    shown: dict[tuple[str, str], set[str]] = {}
+    for corruption, severity, image in zip(corruptions, severities, images, strict=True):
+        shown.setdefault((corruption, severity), set()).add(image)
+    everything = set().union(*shown.values())
+    for (corruption, severity), some in shown.items():
+        if some != everything:
+            lost = sorted(everything - some)
+            raise BlockedError(
+                f"image set {name!r}: {corruption}/{severity} lacks {len(lost)} of {len(everything)} images that "
+                f"others have, such as {lost[0]}"
+            )

@@ -1,0 +1,171 @@
+"""Layout `parquet`: images as bytes in Parquet files, as Hugging Face publishes data sets (ImageNet-Hard)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+
+from eyechart.digest import bytes_digest
+from eyechart.errors import BlockedError, nearest
+from eyechart.images import decoding
+from eyechart.images.entries import PixelsEntry
+from eyechart.images.files import facts_of, file_facts
+from eyechart.images.image_set import ImageSet
+from eyechart.images.readers.around import Around
+from eyechart.images.readers.assembling import Listed, assemble, require_unique
+from eyechart.images.readers.folder import existing
+
+_PADDING = -1
+"""What lists of labels are filled up with where they were made equally long."""
+
+
+class ParquetSet(PixelsEntry):
+    """One Parquet file or a folder of them (searched for `*.parquet` at any depth).
+
+    Images are bytes, or the `{bytes, path}` of Hugging Face. Labels are a number or a list of which any is right.
+    `key_column` names the images; without it they are numbered by file and row. `revision` is the commit on the
+    hub that must have been downloaded. Other plain columns become annotations.
+    """
+
+    reader: Literal["parquet"]
+    image_column: str = "image"
+    label_column: str = "label"
+    key_column: str | None = None
+    revision: str | None = Field(default=None, min_length=7)
+
+
+def read(name: str, spec: ParquetSet, around: Around) -> ImageSet:
+    """Index the files; what is known of their images is kept by content.
+
+    Raises BlockedError where they are missing, are another revision, or lack a column.
+    """
+    place = existing(name, around.path(spec.path))
+    files = [place] if place.is_file() else sorted(place.rglob("*.parquet"))
+    if not files:
+        raise BlockedError(f"image set {name!r}: {place} holds no .parquet file")
+    if spec.revision:
+        _require_revision(name, spec.revision, files)
+    root = place.parent if place.is_file() else place
+    rows: list[dict[str, Any]] = []
+    for file, facts in zip(files, facts_of(root, files, around.store, file_facts), strict=True):
+        key = f"{facts.digest}-{spec.image_column}"
+        record = around.store.read_json("parquet-images", key)
+        if record is None:
+            record = {"images": _facts(name, file, spec)}
+            around.store.write_json("parquet-images", key, record)
+        rows += _rows(name, file, spec, record["images"])
+    require_unique(name, [row["key"] for row in rows])
+    space = around.labels(name)
+    found = [str(label) for row in rows for label in row["labels"]]
+    index = space.indices(found, f"image set {name!r}: {place}") if rows else {}
+    columns = {column for row in rows for column in row["annotations"]}
+    listed = Listed(
+        keys=[row["key"] for row in rows],
+        labels=[tuple(index[str(label)] for label in row["labels"]) for row in rows],
+        digests=[row["digest"] for row in rows],
+        faults=[row["fault"] for row in rows],
+        content=lambda row: _content(rows[row]["file"], rows[row]["row"], spec.image_column),
+        annotations={column: [row["annotations"][column] for row in rows] for column in sorted(columns)},
+    )
+    return assemble(name, spec, space, listed)
+
+
+def _require_revision(name: str, revision: str, files: list[Path]) -> None:
+    """Check the commit that the hub's own tools note: in the path of its cache, or beside a local copy."""
+    for file in files:
+        found = _revision_of(file)
+        if found is None:
+            raise BlockedError(
+                f"image set {name!r}: revision {revision} is asked for, and nothing says which one {file} is. "
+                "Download it with `hf download --revision … --local-dir …`, which notes it"
+            )
+        if not found.startswith(revision):
+            raise BlockedError(f"image set {name!r}: {file} is revision {found}, expected {revision}")
+
+
+def _revision_of(file: Path) -> str | None:
+    parts = file.parts
+    if "snapshots" in parts[:-1]:
+        return parts[parts.index("snapshots") + 1]
+    for folder in file.parents:
+        note = folder / ".cache" / "huggingface" / "download" / f"{file.relative_to(folder)}.metadata"
+        if note.is_file():
+            return note.read_text(encoding="utf-8").splitlines()[0].strip()
+    return None
+
+
+def _facts(name: str, file: Path, spec: ParquetSet) -> list[list[str]]:
+    """Digest and fault of each image of a file, one row group in memory at a time."""
+    with _opened(name, file, spec) as parquet:
+        groups = (parquet.read_row_group(at, columns=[spec.image_column]) for at in range(parquet.num_row_groups))
+        return [[bytes_digest(each), decoding.fault(each)] for group in groups for each in _images(group)]
+
+
+def _rows(name: str, file: Path, spec: ParquetSet, facts: list[list[str]]) -> list[dict[str, Any]]:
+    with _opened(name, file, spec) as parquet:
+        schema = parquet.schema_arrow
+        wanted = [each.name for each in schema if each.name != spec.image_column and _is_plain(each.type)]
+        table = parquet.read(columns=[*{*wanted, spec.label_column}]).to_pydict()
+    labels = [_labels(value) for value in table.pop(spec.label_column)]
+    empty = next((row for row, some in enumerate(labels) if not some), None)
+    if empty is not None:
+        raise BlockedError(f"image set {name!r}: row {empty} of {file} has no label")
+    keys = table.pop(spec.key_column) if spec.key_column else [f"{file.stem}/{row:06d}" for row in range(len(labels))]
+    return [
+        {
+            "file": file, "row": row, "key": str(keys[row]), "labels": some, "digest": facts[row][0],
+            "fault": facts[row][1], "annotations": {column: values[row] for column, values in table.items()},
+        }
+        for row, some in enumerate(labels)
+    ]  # fmt: skip
+
+
+def _opened(name: str, file: Path, spec: ParquetSet) -> pq.ParquetFile:
+    try:
+        parquet = pq.ParquetFile(file)
+    except (OSError, pa.ArrowException) as error:
+        raise BlockedError(f"image set {name!r}: {file} cannot be read as Parquet: {error}") from error
+    for column in filter(None, (spec.image_column, spec.label_column, spec.key_column)):
+        if column not in parquet.schema_arrow.names:
+            raise BlockedError(
+                f"image set {name!r}: {file} has no column {column!r}: {nearest(column, parquet.schema_arrow.names)}"
+            )
+    return parquet
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return any(check(kind) for check in (pa.types.is_string, pa.types.is_integer, pa.types.is_floating))
+
+
+def _labels(value: Any) -> list[int | str]:
+    """Labels of one image; those that only fill up a list are dropped."""
+    several = value if isinstance(value, list) else [value]
+    return [label for label in several if label is not None and label != _PADDING]
+
+
+def _images(table: pa.Table) -> list[bytes]:
+    values = table.column(0).to_pylist()
+    return [(value["bytes"] if isinstance(value, dict) else value) or b"" for value in values]
+
+
+def _content(file: Path, row: int, column: str) -> bytes:
+    with pq.ParquetFile(file) as parquet:
+        sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+    group = 0
+    while row >= sizes[group]:
+        row -= sizes[group]
+        group += 1
+    images: list[bytes] = _group(file, group, column)
+    return images[row]
+
+
+@lru_cache(maxsize=2)
+def _group(file: Path, group: int, column: str) -> list[bytes]:
+    """Images of one row group; rows are read in order, so that the last group is enough to keep."""
+    with pq.ParquetFile(file) as parquet:
+        return _images(parquet.read_row_group(group, columns=[column]))

@@ -1,0 +1,130 @@
+"""Layout `rendered`: sets that the miniature renders itself, kept in the store under their published fingerprint."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from eyechart.errors import BlockedError, nearest
+from eyechart.images.entries import ImageSetEntry, Labels, Part
+from eyechart.images.image_set import ImageSet
+from eyechart.images.readers.around import Around
+from eyechart.images.views import Image
+from eyechart.measures.predictions import Ints
+from eyechart.store import Store
+
+WORKERS = min(4, os.cpu_count() or 1)
+
+
+class RenderedSet(ImageSetEntry):
+    """A set that the miniature renders; its name says which. A transfer task needs its own `label_space`."""
+
+    reader: Literal["rendered"]
+    label_space: Labels = "miniature"
+
+    def parts(self, kind: Part, name: str) -> tuple[str, ...]:
+        """Name the factors that the set of this name departs by, or sweeps."""
+        from eyechart.miniature.recipes import SWEPT
+        from eyechart.miniature.scenes import FACTORS
+
+        return {"factors": tuple(FACTORS), "synthetic": SWEPT}.get(name, ()) if kind == "factor" else ()
+
+
+def read(name: str, spec: RenderedSet, around: Around) -> ImageSet:  # noqa: ARG001  # one call for all readers
+    """Index the miniature's set of this name, rendering it the first time; of a transfer task, its test images.
+
+    A cached set is used only if its index carries the fingerprint of the published one; pixels are checked against
+    it when they are read. Raises BlockedError for a name the miniature does not have, or another set's label space.
+    """
+    whole = _whole(name, around)
+    return _split(whole, "test") if "split" in whole.annotations else whole
+
+
+def read_training(name: str, around: Around) -> ImageSet:
+    """Index the images that probes for a transfer task learn from. Raises BlockedError for a set that has none."""
+    from eyechart.miniature.sets import SETS
+
+    whole = _whole(name, around)
+    if "split" not in whole.annotations:
+        tasks = [task for task, known in SETS.items() if known.role == "transfer"]
+        raise BlockedError(
+            f"the miniature's set {name!r} has no train images, nothing is there for a probe to learn from: "
+            f"{nearest(name, tasks)}"
+        )
+    return _split(whole, "train")
+
+
+def _split(whole: ImageSet, split: Literal["train", "test"]) -> ImageSet:
+    return whole.rows(np.flatnonzero(whole.annotations["split"] == split))
+
+
+def _whole(name: str, around: Around) -> ImageSet:
+    from eyechart.miniature.fingerprints import recorded
+    from eyechart.miniature.sets import SETS
+
+    if name not in SETS or SETS[name].role == "train":
+        raise BlockedError(f"the miniature renders no set {name!r}: {nearest(name, set(SETS) - {'train'})}")
+    space = around.labels(name)
+    if space.names != tuple(SETS[name].classes):
+        raise BlockedError(
+            f"the miniature's set {name!r} has the classes {', '.join(SETS[name].classes)}, its label_space "
+            f"{space.name!r} has others" + (f": say miniature-{name}" if SETS[name].role == "transfer" else "")
+        )
+    store = around.store
+    folder = store.root / "images" / f"{name}-{recorded()[name]['all']}"
+    if not (folder / "index.parquet").is_file():
+        _render(name, folder, store)
+    index = pq.read_table(folder / "index.parquet")
+    columns = {column: index[column].to_numpy() for column in index.column_names}
+    fingerprint = (index.schema.metadata or {})[b"fingerprint"].decode()
+    pixels: list[NDArray[np.uint8]] = []
+
+    def pixels_of(rows: Ints) -> list[Image]:
+        if not pixels:
+            pixels.append(_verified(name, folder, fingerprint, store))
+        return list(pixels[0][rows])
+
+    keys = columns.pop("key").astype(np.str_)
+    labels = columns.pop("label").astype(np.int64)
+    return ImageSet(name, space.name, keys, labels, {**columns, **_cues(keys, labels, columns)}, fingerprint, pixels_of)
+
+
+def _cues(keys: NDArray[np.str_], labels: Ints, columns: dict[str, Any]) -> dict[str, Any]:
+    """The two cues of a cue-conflict set, in the columns that assembled sets have; nothing for other sets.
+
+    Every object is rendered anew, so that no two images share what their cues came from.
+    """
+    if "texture_label" not in columns:
+        return {}
+    texture = columns["texture_label"].astype(np.int64)
+    return {"shape": labels, "texture": texture, "content_image": keys, "texture_image": keys}
+
+
+def _render(name: str, folder: Path, store: Store) -> NDArray[np.uint8]:
+    from eyechart.miniature.sets import render_set
+
+    made = render_set(name, workers=WORKERS)
+    columns: dict[str, Any] = {"key": list(made.keys), "label": made.labels, **made.annotations}
+    table = pa.table(columns).replace_schema_metadata({"fingerprint": made.fingerprint})
+    store.write_array(folder / "pixels.npy", made.images)
+    store.write_file(folder / "index.parquet", table)
+    return made.images
+
+
+def _verified(name: str, folder: Path, fingerprint: str, store: Store) -> NDArray[np.uint8]:
+    from eyechart.miniature.sets import annotate
+
+    try:
+        pixels: NDArray[np.uint8] = np.load(folder / "pixels.npy", allow_pickle=False)
+        if replace(annotate(name), images=pixels).fingerprint == fingerprint:
+            return pixels
+    except (OSError, ValueError):
+        pass  # a lost or damaged cache is rendered again, which is what it caches
+    return _render(name, folder, store)

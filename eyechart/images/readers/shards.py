@@ -1,0 +1,135 @@
+"""Layout `shards`: WebDataset tar files, as CLIP_benchmark publishes its data sets."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+
+from eyechart.digest import bytes_digest
+from eyechart.errors import BlockedError
+from eyechart.images import decoding
+from eyechart.images.entries import PixelsEntry
+from eyechart.images.files import facts_of, file_facts
+from eyechart.images.image_set import ImageSet
+from eyechart.images.readers.around import Around
+from eyechart.images.readers.assembling import Listed, assemble, require_unique
+from eyechart.images.readers.folder import existing
+
+_END = 1024
+"""Bytes of zeros that end a tar file; a shard without them was cut short, though its members may look complete."""
+
+
+class ShardsSet(PixelsEntry):
+    """A folder of tar files (`0.tar`, `1.tar`, … and possibly `nshards.txt`), or one tar file.
+
+    A sample is the members with one name before the first dot: an image and its class in `.cls` (a number).
+    """
+
+    reader: Literal["shards"]
+
+
+def read(name: str, spec: ShardsSet, around: Around) -> ImageSet:
+    """Index the shards; an index is kept by content. Raises BlockedError where a shard is missing or damaged."""
+    shards = _shards(name, existing(name, around.path(spec.path)))
+    root = shards[0].parent
+    samples: list[dict[str, Any]] = []
+    for shard, facts in zip(shards, facts_of(root, shards, around.store, file_facts), strict=True):
+        record = around.store.read_json("shards", facts.digest)
+        if record is None:
+            record = {"samples": _samples(name, shard)}
+            around.store.write_json("shards", facts.digest, record)
+        samples += [{**sample, "shard": str(shard)} for sample in record["samples"]]
+    space = around.labels(name)
+    index = space.indices([each["label"] for each in samples], f"image set {name!r}: {root}") if samples else {}
+    keys = [f"{Path(each['shard']).stem}/{each['key']}" for each in samples]
+    require_unique(name, keys)
+    listed = Listed(
+        keys=keys,
+        labels=[(index[each["label"]],) for each in samples],
+        digests=[each["digest"] for each in samples],
+        faults=[each["fault"] for each in samples],
+        content=lambda row: _member(samples[row]),
+    )
+    return assemble(name, spec, space, listed)
+
+
+def _shards(name: str, place: Path) -> Sequence[Path]:
+    if place.is_file():
+        return [place]
+    shards = sorted(place.glob("*.tar"), key=lambda path: (len(path.stem), path.stem))
+    if not shards:
+        raise BlockedError(f"image set {name!r}: {place} holds no .tar file")
+    counted = place / "nshards.txt"
+    if counted.is_file() and int(counted.read_text(encoding="utf-8")) != len(shards):
+        raise BlockedError(
+            f"image set {name!r}: {place} holds {len(shards)} shards, its nshards.txt says "
+            f"{counted.read_text(encoding='utf-8').strip()}"
+        )
+    return shards
+
+
+def _samples(name: str, shard: Path) -> list[dict[str, Any]]:
+    """List the samples of one shard: key, label, and where its image's bytes are."""
+    parts: dict[str, dict[str, tarfile.TarInfo]] = {}
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for member in tar:
+                if member.isfile():
+                    path = PurePosixPath(member.name)
+                    stem, _, kind = path.name.partition(".")
+                    parts.setdefault((path.parent / stem).as_posix(), {})[kind.lower()] = member
+            _whole(shard)
+            return [_sample(tar, key, members) for key, members in parts.items() if set(members) & _IMAGES]
+    except (tarfile.TarError, EOFError, OSError, ValueError, KeyError) as error:
+        raise BlockedError(f"image set {name!r}: shard {shard} cannot be read: {error}") from error
+
+
+_IMAGES = {suffix.removeprefix(".") for suffix in decoding.SUFFIXES}
+
+
+def _sample(tar: tarfile.TarFile, key: str, members: dict[str, tarfile.TarInfo]) -> dict[str, Any]:
+    image = next(members[kind] for kind in sorted(members) if kind in _IMAGES)
+    content = _bytes(tar, image)
+    return {
+        "key": key,
+        "label": _label(tar, key, members),
+        "offset": image.offset_data,
+        "size": image.size,
+        "digest": bytes_digest(content),
+        "fault": decoding.fault(content),
+    }
+
+
+def _label(tar: tarfile.TarFile, key: str, members: dict[str, tarfile.TarInfo]) -> str:
+    if "cls" in members:
+        return _bytes(tar, members["cls"]).decode("utf-8").strip()
+    if "npy" in members:
+        return str(int(np.load(io.BytesIO(_bytes(tar, members["npy"])), allow_pickle=False)))
+    raise KeyError(f"sample {key} has no class (.cls or .npy), only {', '.join(sorted(members))}")
+
+
+def _bytes(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    stream = tar.extractfile(member)
+    content = stream.read() if stream else b""
+    if len(content) != member.size:
+        raise EOFError(f"{member.name} is cut short: {len(content)} of {member.size} bytes")
+    return content
+
+
+def _whole(shard: Path) -> None:
+    with shard.open("rb") as stream:
+        stream.seek(-min(_END, shard.stat().st_size), os.SEEK_END)
+        if stream.read().strip(b"\0"):
+            raise EOFError("it is cut short: the end of a tar file is missing")
+
+
+def _member(sample: dict[str, Any]) -> bytes:
+    with Path(sample["shard"]).open("rb") as stream:
+        stream.seek(sample["offset"])
+        return stream.read(sample["size"])

@@ -1,0 +1,1 @@
+"""Claims, the evidence they are decided by, verdicts and gates."""

@@ -1,0 +1,258 @@
+"""Baselines: where their predictions are, and whether they may be compared with a candidate's at all."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from eyechart.errors import BlockedError, NotApplicableError, SpecError
+from eyechart.images.image_set import ImageSet
+from eyechart.judge.gates.paired import loss
+from eyechart.judge.verdict import Bound
+from eyechart.measures.measurement import Measurement, take
+from eyechart.measures.predictions import Absent, ByKey, Predictions
+from eyechart.predict.run import Address, Need, Run, Strings
+from eyechart.predict.tables import read_meta
+
+Meta = dict[str, Any]
+"""What a table says of how it was made; see `eyechart.predict.answering.meta_of`."""
+
+
+class Baseline(Protocol):
+    """Something to be no worse than."""
+
+    @property
+    def name(self) -> str:
+        """What verdicts call it."""
+
+    def find(self, need: Need, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:
+        """Find what to compare the table that meets `need` with; BlockedError where there is nothing."""
+
+
+def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline) -> tuple[Measurement, str]:
+    """Measure how much worse `measurement` is than the same measure of the baseline, on the same images.
+
+    Also says what is not known of how the two were predicted; mostly nothing. Raises BlockedError where they cannot be
+    compared, saying why.
+    """
+    if measurement.recipe is None or not measurement.recipe.tables():
+        raise BlockedError(
+            f"{measurement.measure} does not say what it was measured on, so no baseline can be measured"
+        )
+    own = measurement.recipe.tables()[0].model
+    unsaid: list[str] = []
+
+    def change(value: Any) -> Any:
+        if isinstance(value, Predictions) and value.model == own:
+            counterpart, unknown = _counterpart(value, run, baseline)
+            unsaid.append(unknown)
+            return counterpart
+        return value
+
+    try:
+        other = measurement.recipe.with_changed(change).measure()
+        return loss(measurement, other, more_is_worse=bound.at_most is not None), next(filter(None, unsaid), "")
+    except ValueError as error:
+        raise BlockedError(f"{baseline.name} cannot be compared with: {error}") from error
+
+
+def _counterpart(own: Predictions, run: Run, baseline: Baseline) -> tuple[Predictions, str]:
+    """The baseline's answers to the same images, in the same order and read the same way; and what is not known."""
+    need = Need(own.model, own.image_set, own.view)
+    meta = run.store.read_meta(run.address(need))
+    found, read = baseline.find(need, meta)
+    apart = differences(meta, found)
+    if apart:
+        raise BlockedError(f"{own.model} and baseline {baseline.name} cannot be compared: {'; '.join(apart)}")
+    unknown = [name for name, each in ((own.model, meta), (baseline.name, found)) if not each.get("checkpoint")]
+    said = f"nobody recorded at which precision and preprocessing {' and '.join(unknown)} answered" if unknown else ""
+    if own.derive is None:
+        table = _in_order(read(), own.keys, own.image_set, baseline.name)
+        return replace(table, labels=own.labels, also=own.also), said
+    whole = run.predictions(need)
+    table = _in_order(read(), whole.keys, own.image_set, baseline.name)
+    derived = own.derive(replace(table, labels=whole.labels, also=whole.also))
+    return _in_order(derived, own.keys, own.image_set, baseline.name), said
+
+
+def _in_order(table: Predictions, keys: Strings, image_set: str, name: str) -> Predictions:
+    """The answers of baseline `name` to these images, in this order. Raises BlockedError where some are missing."""
+    if np.array_equal(table.keys, keys):
+        return table
+    order = np.argsort(table.keys, kind="stable")
+    place = np.minimum(np.searchsorted(table.keys[order], keys), len(order) - 1)
+    rows = order[place]
+    missing = np.flatnonzero(table.keys[rows] != keys)
+    if missing.size:
+        raise BlockedError(
+            f"{missing.size} images of {image_set} are missing from baseline {name}, such as {str(keys[missing[0]])!r}"
+        )
+    return take(table, rows)
+
+
+def differences(own: Meta, other: Meta) -> list[str]:
+    """Say what keeps two tables from being compared: other images, view, precision or preprocessing.
+
+    Recorded predictions do not tell the last two; what is not known differs from nothing.
+    """
+    found = []
+    if own["images"]["fingerprint"] != other["images"]["fingerprint"]:
+        found.append(f"other images ({_images(own)} and {_images(other)})")
+    if own["view"] != other["view"]:
+        found.append(_apart("view", own["view"], other["view"]))
+    one, two = own.get("checkpoint"), other.get("checkpoint")
+    if not one or not two:
+        return found
+    pairs = [
+        ("version of the views", own.get("views_version"), other.get("views_version")),
+        ("precision", one.get("precision"), two.get("precision")),
+        ("number of classes", one.get("classes"), two.get("classes")),
+    ]
+    first, second = _flat(one.get("preprocessing")), _flat(two.get("preprocessing"))
+    names = sorted(first.keys() | second.keys())
+    pairs += [(f"preprocessing, {key}", first.get(key), second.get(key)) for key in names]
+    return found + [_apart(*pair) for pair in pairs if pair[1] != pair[2]]
+
+
+def _images(meta: Meta) -> str:
+    limit = f", limit {meta['images']['limit']}" if meta["images"].get("limit") else ""
+    images = meta["images"]
+    return f"{images['count']:,} of {meta['image_set']} with fingerprint {images['fingerprint'][:8]}{limit}"
+
+
+def _apart(word: str, one: Any, two: Any) -> str:
+    return f"other {word} ({one} and {two})"
+
+
+def _flat(value: Any) -> dict[str, Any]:
+    """Preprocessing without its nesting; what a source does not know of its own is None."""
+    flat: dict[str, Any] = {}
+    for key, part in (value or {}).items():
+        flat.update(_flat(part) if isinstance(part, dict) else {key: part})
+    return flat
+
+
+@dataclass(frozen=True)
+class ZooModel:
+    """Another model of the zoo, predicted in the same run."""
+
+    name: str
+    run: Run
+
+    def find(self, need: Need, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:  # noqa: ARG002  # one call for all
+        """Find what the same run predicted."""
+        theirs = replace(need, model=self.name)
+        return self.run.store.read_meta(self.run.address(theirs)), lambda: self.run.predictions(theirs)
+
+
+@dataclass(frozen=True)
+class StoredTables:
+    """Predictions of an earlier run: Parquet tables of the store, wherever they were copied to."""
+
+    name: str
+    tables: Sequence[tuple[Path, Meta]]
+
+    def find(self, need: Need, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:
+        """Find the table about the same images and view: of the model of this name, or of the only model there is."""
+        model = need.model
+        models = sorted({str(each["model"]) for _, each in self.tables})
+        if len(models) > 1 and model not in models:
+            raise BlockedError(f"baseline {self.name} holds predictions of {', '.join(models)}, and none of {model}")
+        wanted = model if len(models) > 1 else models[0]
+        of_model = [(path, each) for path, each in self.tables if each["model"] == wanted]
+        same_view = [(path, each) for path, each in of_model if each["view"] == meta["view"]]
+        same = [one for one in same_view if one[1]["images"]["fingerprint"] == meta["images"]["fingerprint"]]
+        near = same or [one for one in same_view if one[1]["image_set"] == meta["image_set"]]
+        if not near and len(self.tables) == 1:
+            near = list(self.tables)  # a single file was meant: say what differs
+        if not near:
+            raise BlockedError(f"baseline {self.name} holds no predictions of {meta['image_set']} under {meta['view']}")
+        fitting = [one for one in near if not differences(meta, one[1])]
+        if len(fitting) > 1:
+            raise BlockedError(
+                f"baseline {self.name} holds {len(fitting)} tables that fit {meta['image_set']} under {meta['view']} "
+                f"({', '.join(path.name for path, _ in fitting)}): pin the one that is meant, eyechart baseline save"
+            )
+        path, found = fitting[0] if fitting else near[0]
+        return found, lambda: read_table(path)
+
+
+def stored_tables(name: str, place: Path) -> StoredTables:
+    """Index a Parquet table, or a folder of them (a store, or a part of one).
+
+    Raises SpecError where there is none, or where none says how it was made.
+    """
+    folder = place / "predictions" if (place / "predictions").is_dir() else place
+    files = sorted(folder.glob("*.parquet")) if folder.is_dir() else [folder]
+    tables = [(path, meta) for path in files if (meta := read_meta(path)) is not None]
+    if not tables:
+        found = f"{len(files)} Parquet tables, none with" if files else "no Parquet table with"
+        raise SpecError(
+            f"--baseline {place}: {found} a record of its model, images and view. A baseline is a table of "
+            "the store, or what `eyechart baseline save` pinned"
+        )
+    return StoredTables(name, tables)
+
+
+@functools.lru_cache(maxsize=64)
+def read_table(path: Path) -> Predictions:
+    """Read one stored table. Raises BlockedError where it is damaged."""
+    meta = read_meta(path) or {}
+    names = pq.read_schema(path).names
+    try:
+        table = pq.read_table(path, columns=["key", "label", "predicted", "confidence"])
+    except (OSError, pa.ArrowException) as error:
+        raise BlockedError(f"baseline {path}: cannot be read ({error})") from error
+    keys, labels, predicted, confidence = (column.to_numpy() for column in table.columns)
+    unsure = table["confidence"].null_count == len(table) > 0
+    if not np.isfinite(confidence).all() and not unsure:
+        raise BlockedError(f"baseline {path}: some of its answers are not numbers")
+
+    def matrix(column: str) -> NDArray[Any]:
+        if column not in names:
+            raise NotApplicableError(f"baseline {path} was recorded without {column}")
+        values = pq.read_table(path, columns=[column])[column].combine_chunks()
+        return np.asarray(values.flatten().to_numpy().reshape(len(values), -1))
+
+    recorded = {name: functools.partial(matrix, name) for name in ("probabilities", "ranked") if name in names}
+    absent = Absent(f"baseline {path} was recorded without the probability of its answers")
+    return Predictions(
+        str(meta.get("model")), str(meta.get("image_set")), str(meta.get("view")), keys.astype(np.str_),
+        labels.astype(np.int64), predicted.astype(np.int64),
+        absent if unsure else confidence.astype(np.float64),  # type: ignore[arg-type]  # it stands for numbers that are not there
+        lambda: np.asarray(matrix("logits"), dtype=np.float64),
+        recorded=ByKey(keys.astype(np.str_), recorded) if recorded else None,
+    )  # fmt: skip
+
+
+def read_baseline_like(baseline: Baseline | None, need: Need, images: ImageSet, whole: str) -> Predictions | None:
+    """What the baseline answered to the same images under the same view, under the model's own name; or None.
+
+    A guess at what a checkpoint that nobody has asked yet will answer. `whole` is the fingerprint of the set that was
+    predicted, of which `images` may be a part.
+    """
+    if isinstance(baseline, ZooModel):
+        theirs = replace(need, model=baseline.name)
+        stored = baseline.run.addresses.get(theirs, Address()).key
+        return replace(baseline.run.predictions(theirs), model=need.model) if stored else None
+    if not isinstance(baseline, StoredTables):
+        return None
+    fitting = [
+        (str(meta["model"]) != need.model, path) for path, meta in baseline.tables
+        if meta["images"]["fingerprint"] == whole and meta["view"] == need.view
+    ]  # fmt: skip
+    if not fitting:
+        return None
+    table = _in_order(read_table(min(fitting)[1]), images.keys, need.image_set, baseline.name)
+    return replace(
+        table, model=need.model, image_set=need.image_set, labels=images.labels,
+        also={key: tuple(more) for key, more in images.also.items()},
+    )  # fmt: skip

@@ -1,0 +1,120 @@
+"""Pinned baselines: copies of the predictions that a run judged, which no later run changes."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from eyechart.errors import SpecError, nearest
+from eyechart.judge.gates.baseline import Baseline, ZooModel, stored_tables
+from eyechart.predict.run import Run
+
+RECORD = "baseline.json"
+
+
+def pins(store: Path) -> Path:
+    """Where pinned baselines are kept, beside the predictions that they were copied from."""
+    return store / "baselines"
+
+
+def find_baseline(given: str, here: Path, run: Run) -> Baseline:
+    """Find what `--baseline` names: a model of the zoo, a pinned baseline, a table or a folder.
+
+    Raises SpecError where it names nothing, or two things.
+    """
+    store = run.settings.store
+    is_model, is_pin = given in run.zoo.models, "/" not in given and (pins(store) / given).is_dir()
+    if is_model and is_pin:
+        raise SpecError(
+            f"--baseline {given!r} is a model of zoo {run.zoo.name!r} and a pinned baseline; "
+            f"give {pins(store) / given} for the pinned one"
+        )
+    if is_model:
+        return ZooModel(given, run)
+    place = pins(store) / given if is_pin else (here / Path(given).expanduser()).resolve()
+    if place.exists():
+        return stored_tables(given if is_pin else place.stem, place)
+    names = [*run.zoo.models, *(pin["name"] for pin in pinned(store))]
+    raise SpecError(
+        f"--baseline {given!r} is no model of zoo {run.zoo.name!r}, no pinned baseline, no file and no folder: "
+        f"{nearest(given, names)}"
+    )
+
+
+def save(
+    name: str, store: Path, reports: Path, models: tuple[str, ...] = (), *, replace: bool = False
+) -> dict[str, Any]:
+    """Pin what the last run judged of `models` (all of them by default) under `name`, and say what was pinned.
+
+    Raises SpecError for a name that is taken or no file name, for a model the run did not judge, and where no run
+    left its report or the store lacks the predictions.
+    """
+    if not re.fullmatch(r"[\w][\w.+-]*", name):
+        raise SpecError(f"baseline {name!r}: a name is letters, digits, dots, dashes and underscores")
+    target = pins(store) / name
+    if target.exists() and not replace:
+        raise SpecError(f"baseline {name!r} is pinned already ({target}); --replace moves it, and with it every margin")
+    run = _last_run(reports)
+    judged = {model: keys for model, keys in run.get("tables", {}).items() if keys}
+    unknown = [model for model in models if model not in judged]
+    if unknown:
+        raise SpecError(f"the last run did not judge {unknown[0]!r}: {nearest(unknown[0], judged)}")
+    if name in run["models"]:
+        raise SpecError(f"baseline {name!r}: a model of zoo {run['zoo']} has this name; --baseline could mean either")
+    wanted = models or tuple(judged)
+    found = _tables(store, {key for model in wanted for key in judged[model]})
+    if not found:
+        raise SpecError(f"store {store} holds no predictions of the last run ({reports / 'verdicts.json'})")
+    record = {
+        "name": name,
+        "pinned": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "zoo": run["zoo"],
+        "models": {model: run["models"].get(model) for model in wanted},
+        "precision": run["precision"],
+        "tables": len(found),
+    }
+    _copy(found, record, target)
+    return record
+
+
+def pinned(store: Path) -> list[dict[str, Any]]:
+    """Records of all pinned baselines, by name."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(pins(store).glob(f"*/{RECORD}"))]
+
+
+def _last_run(reports: Path) -> dict[str, Any]:
+    path = reports / "verdicts.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["run"])
+    except (OSError, json.JSONDecodeError, KeyError) as error:
+        raise SpecError(
+            f"{path}: no report of a run there ({error}); judge the model first: pytest behaviors/"
+        ) from error
+
+
+def _tables(store: Path, keys: set[str]) -> list[Path]:
+    """Tables of the store that the run judged. Raises SpecError where some of them are gone."""
+    paths = [store / "predictions" / f"{key}.parquet" for key in sorted(keys)]
+    lost = [path for path in paths if not path.is_file()]
+    if lost and len(lost) < len(paths):
+        raise SpecError(f"{len(lost)} of the {len(paths)} tables that the last run judged are gone, such as {lost[0]}")
+    return [path for path in paths if path not in lost]
+
+
+def _copy(tables: list[Path], record: dict[str, Any], target: Path) -> None:
+    """Copy, and only then put the copy in place of an older one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pinning-") as folder:
+        made = Path(folder) / "new"
+        (made / "predictions").mkdir(parents=True)
+        for path in tables:
+            shutil.copyfile(path, made / "predictions" / path.name)
+        (made / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        if target.exists():
+            target.rename(Path(folder) / "old")
+        made.rename(target)

@@ -1,0 +1,206 @@
+"""Before anything is predicted: which claims the images at hand cannot decide, and what the run will cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from eyechart.digest import digest
+from eyechart.judge.claims import Claim
+from eyechart.judge.gates.paired import loss
+from eyechart.judge.verdict import Bound
+from eyechart.measures.measurement import Limits, Measurement
+from eyechart.measures.predictions import Ints, Predictions
+from eyechart.predict.run import Need
+from eyechart.predict.searches import Found, Search
+from eyechart.zoo.levels import Levels
+from eyechart.zoo.margins import is_share
+
+DEFAULT_RATE = 0.8
+"""Accuracy that is assumed of a checkpoint nothing is known of."""
+
+CHANGED = 0.04
+"""Share of answers that a view, or another checkpoint, is assumed to make wrong, and the same share right."""
+
+POWER = 0.9
+"""Probability with which a claim should be decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the images can decide of one claim.
+
+    value   what the claim would measure, if the checkpoint were like the one that is assumed
+    reach   how far from its bound the value must be, to be decided 9 times of 10
+    """
+
+    claim: Claim
+    measure: str
+    value: float
+    bound: Bound
+    reach: float
+    images: int
+
+    @property
+    def decidable(self) -> bool:
+        """Whether the value is far enough from the bound."""
+        return abs(self.value - self.bound.limit) >= self.reach
+
+    def __str__(self) -> str:
+        """`44 images decide only differences beyond ±19 points`; of a measure that is no share, `beyond ±0.98`."""
+        points = is_share(self.measure)
+        reach = float(f"{self.reach * 100 if points else self.reach:.2g}")
+        return f"{self.images:,} images decide only differences beyond ±{reach:g}{' points' if points else ''}"
+
+
+def forecast(claim: Claim, measurement: Measurement, bound: Bound, levels: Levels) -> Forecast:
+    """Say what a measurement on assumed predictions can decide. Raises ValueError for one without an interval.
+
+    The distance is that of the limit that the value leans to, and as much again as luck may take away.
+    """
+    if measurement.limits is None:
+        raise ValueError(f"{measurement.measure} has no interval")
+    kept = bound.kept_by(measurement.value)
+    alpha = levels.pass_alpha if kept else levels.fail_alpha
+    low, high = measurement.limits(alpha)
+    towards_high = bound.limit > measurement.value
+    distance = high - measurement.value if towards_high else measurement.value - low
+    luck = 1.0 + float(special.ndtri(POWER)) / -float(special.ndtri(alpha))
+    return Forecast(claim, measurement.measure, measurement.value, bound, distance * luck, measurement.count)
+
+
+def against_itself(measurement: Measurement, bound: Bound) -> Measurement:
+    """Measure the loss against a baseline that is as good and errs on other images, as often as `CHANGED` says.
+
+    The value is 0, as the assumption says, and not what the few images that change sides make of it.
+    Raises ValueError for a measurement that does not say what it was measured on.
+    """
+    if measurement.recipe is None:
+        raise ValueError(f"{measurement.measure} does not say what it was measured on")
+
+    def change(value: object) -> object:
+        return disturbed(value, "baseline") if isinstance(value, Predictions) else value
+
+    other = measurement.recipe.with_changed(change).measure()
+    found = loss(measurement, other, more_is_worse=bound.at_most is not None)
+    limits = None if found.limits is None else partial(_moved, found.limits, -found.value)
+    return replace(found, value=0.0, limits=limits, had_it_been=None)
+
+
+def _moved(limits: Limits, by: float, alpha: float) -> tuple[float, float]:
+    low, high = limits(alpha)
+    return low + by, high + by
+
+
+def assumed(need: Need, keys: NDArray[np.str_], labels: Ints, classes: int, rate: float = DEFAULT_RATE) -> Predictions:
+    """Predictions of a calibrated checkpoint that is right at this rate; under a view, `disturbed`.
+
+    Confidence spreads over (0, 1) with the rate as its mean, and is right as often as it says.
+    """
+    rng = np.random.default_rng(int(digest("assumed", need.image_set, len(keys))[:16], 16))
+    confidence = np.clip(rng.beta(4 * rate, 4 * (1 - rate), len(keys)), 1.0 / classes, 1.0)
+    right = rng.uniform(size=len(keys)) < confidence
+    predicted = np.where(right, labels, (labels + 1) % classes).astype(np.int64)
+    rest = np.log(np.maximum(1 - confidence, 1e-12) / max(classes - 1, 1))
+
+    def logits() -> NDArray[np.float64]:
+        table = np.repeat(rest[:, None], classes, axis=1)
+        table[np.arange(len(keys)), predicted] = np.log(confidence)
+        return table
+
+    made = Predictions(need.model, need.image_set, need.view, keys, labels, predicted, confidence, logits)
+    return made if need.view == "original" else disturbed(made, need.view)
+
+
+def assumed_found(text: str) -> Found:
+    """What a search is assumed to find: that its largest change costs most, and breaks nothing."""
+    view = str(Search.parse(text).views[-1])
+    return Found(view, False, CHANGED, 0.0, 0, 0, 0, {}, "nothing was searched: this is a rehearsal", [])
+
+
+def disturbed(predictions: Predictions, why: str) -> Predictions:
+    """The same predictions, but for a share of images that change sides: as many each way, chosen by a hash."""
+    count = len(predictions)
+    rng = np.random.default_rng(int(digest("disturbed", why, count)[:16], 16))
+    predicted = predictions.predicted.copy()
+    right, wrong = np.flatnonzero(predictions.correct), np.flatnonzero(~predictions.correct)
+    share = min(math.ceil(CHANGED * count), len(right), len(wrong))
+    lost, won = rng.permutation(right)[:share], rng.permutation(wrong)[:share]
+    predicted[lost], predicted[won] = predictions.predicted[lost] + 1, predictions.labels[won]
+    return replace(predictions, predicted=predicted)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What must be predicted of one image set: so many answers of models under views (searches count as one)."""
+
+    image_set: str
+    images: int
+    models: int
+    views: int
+    answers: int
+
+    def __str__(self) -> str:
+        """`validation: 3,000 images x 4 models x 11 views, 132,000 answers`; a search asks about some images again."""
+        sizes = [(self.images, "image"), (self.models, "model"), (self.views, "view")]
+        product = " x ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in sizes)
+        return f"{self.image_set}: {product}, {self.answers:,} answers"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What predicting for one model costs: images that are not answered yet, over all its sets and views."""
+
+    model: str
+    answers: int
+    seconds: float | None
+    note: str
+
+
+def table(
+    forecasts: Sequence[Forecast], blocked: Sequence[tuple[Claim, str]], loads: Iterable[Load], costs: Iterable[Cost]
+) -> list[str]:
+    """Lines of the plan: what cannot be decided first, then the cost."""
+    weak = [each for each in forecasts if not each.decidable]
+    lines = [f"{len(forecasts) - len(weak)} of {len(forecasts)} claims can be decided (9 times of 10, if the"
+             " checkpoint is like the one assumed)"]  # fmt: skip
+    lines += [
+        f"  cannot be decided  {each.claim.model}  {_name(each.claim)}: {each}; "
+        f"assumed {each.measure} {each.value:.3f}, {each.bound}"
+        for each in sorted(weak, key=lambda one: (one.claim.model, one.claim.behavior, one.claim.versus or ""))
+    ]
+    lines += [f"  cannot be planned  {claim.model}  {_name(claim)}: {reason}" for claim, reason in blocked]
+    lines += [f"  {load}" for load in loads]
+    total = 0.0
+    for cost in costs:
+        time = _duration(math.nan if cost.seconds is None else cost.seconds)
+        total += math.nan if cost.seconds is None else cost.seconds
+        lines.append(f"  {cost.model}: {cost.answers:,} answers, {time} ({cost.note})")
+    return [*lines, f"predicting takes {_duration(total)} in all"]
+
+
+def warnings(forecasts: Sequence[Forecast], assumption: str) -> list[str]:
+    """Lines before a run that must predict: what the images would leave open. Nothing where they can decide all."""
+    weak = [each for each in forecasts if not each.decidable]
+    if not weak:
+        return []
+    said = f"{len(weak)} of {len(forecasts)} claims about a model like the one assumed ({assumption}) would stay open:"
+    return [said, *(f"  {_name(each.claim)}: {each}" for each in weak)]
+
+
+def _name(claim: Claim) -> str:
+    return f"{claim.behavior} vs {claim.versus}" if claim.twin else claim.behavior
+
+
+def _duration(seconds: float) -> str:
+    if math.isnan(seconds):
+        return "an unknown time"
+    if seconds < 1:
+        return "less than a second"
+    return f"about {seconds:.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} min"

@@ -1,0 +1,166 @@
+"""One need of a live checkpoint: its forward passes, and the table or record that meets the need."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from eyechart.images.views import ORIGINAL, View
+from eyechart.images.views import VERSION as VIEWS_VERSION
+from eyechart.measures.predictions import Ints
+from eyechart.predict.run import FEATURES, Cost, Need, Run, protocol_of, versions
+
+if TYPE_CHECKING:
+    from eyechart.checkpoints.checkpoint import Batch, Checkpoint, Geometry
+    from eyechart.checkpoints.readouts import Answers, Readout
+    from eyechart.images.image_set import ImageSet
+    from eyechart.images.views import Image
+    from eyechart.measures.predictions import Floats
+
+BATCH = 128
+"""Images in a forward pass, always: a shorter batch is filled up, since its size can change the last bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A need, the key under which what meets it is kept, and what it takes; features and probes have no readout."""
+
+    need: Need
+    key: str
+    checkpoint: Checkpoint
+    images: ImageSet
+    readout: Readout | None
+
+    def geometry(self, view: View) -> Geometry:
+        """How the checkpoint sees this image set under a view."""
+        return self.checkpoint.resolved.geometry(view, whole=self.images.cropped)
+
+    @property
+    def asked(self) -> Callable[[Batch], Any]:
+        """What the checkpoint is asked for: logits, or features."""
+        return self.checkpoint.features if self.need.view == FEATURES else self.checkpoint.answer
+
+    def read_out(self, logits: Answers) -> Answers:
+        """Answers in the image set's label space."""
+        return logits if self.readout is None else self.readout.apply(logits)
+
+
+def forward(ask: Callable[[Batch], Any], batch: Batch, cost: Cost) -> Any:
+    """Ask for any number of images, in batches of one size; (n, classes or dimensions)."""
+    started = time.perf_counter()
+    answers = []
+    for start in range(0, len(batch), BATCH):
+        part = batch[start : start + BATCH]
+        filled = np.concatenate([part, np.repeat(part[-1:], BATCH - len(part), axis=0)])
+        answers.append(ask(filled)[: len(part)])
+    cost.forward_seconds += time.perf_counter() - started
+    cost.answers += len(batch)
+    return np.concatenate(answers)
+
+
+def predictions_table(job: Job, rows: Ints, answers: Answers, padded: Sequence[float] = ()) -> pa.Table:
+    """The predictions for the images `rows`, from the answers to them, and the share of each that a view filled in."""
+    logits = job.read_out(answers)
+    told: dict[str, Any] = {"key": job.images.keys[rows].tolist(), "label": job.images.labels[rows]}
+    if job.checkpoint.resolved.answers == "labels":
+        told |= {"predicted": logits.argmax(axis=1), "confidence": pa.nulls(len(rows), pa.float64())}
+    else:
+        exact = logits.astype(np.float64)
+        shifted = np.exp(exact - exact.max(axis=1, keepdims=True))
+        told |= {"predicted": exact.argmax(axis=1), "confidence": 1.0 / shifted.sum(axis=1), "logits": _matrix(logits)}
+    if padded:
+        told["padded"] = pa.array(padded, pa.float64())
+    return pa.table(told)
+
+
+def features_table(images: ImageSet, rows: Ints, features: Floats) -> pa.Table:
+    """The embeddings of the images `rows`."""
+    return pa.table({"key": images.keys[rows].tolist(), "label": images.labels[rows], FEATURES: _matrix(features)})
+
+
+def _matrix(values: Any) -> pa.FixedSizeListArray:
+    flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).ravel())
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+def meta_of(run: Run, job: Job, **more: Any) -> dict[str, Any]:
+    """What a table says of how it was made."""
+    images = job.images
+    return {
+        "model": job.need.model,
+        "image_set": job.need.image_set,
+        "view": job.need.view,
+        "views_version": VIEWS_VERSION,
+        "checkpoint": asdict(job.checkpoint.resolved),
+        "images": {"count": len(images), "fingerprint": images.fingerprint, "limit": images.limit},
+        "note": job.checkpoint.note,
+        "device": run.settings.device,
+        "versions": versions(),
+        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **more,
+    }
+
+
+def keep_contract(run: Run, job: Job) -> None:
+    """Try a contract and keep its outcome. Raises BlockedError where the checkpoint does not answer."""
+    from eyechart.predict.contracts import IMAGES, check
+
+    raw = job.images.read(np.arange(min(IMAGES, len(job.images))))
+    batch = job.geometry(ORIGINAL).apply(raw)
+    finding = check(job.need.contract, job.checkpoint.answer, batch, run.settings.precision)
+    run.store.write_json("contracts", job.key, asdict(finding))
+
+
+def keep_search(run: Run, job: Job) -> None:
+    """Search for the smallest change that breaks a bound; keep what was found, and a picture of it.
+
+    Raises BlockedError where the checkpoint does not answer.
+    """
+    from eyechart.predict.searches import picture, search, searched_rows
+
+    rows = searched_rows(job.images.keys)
+    raw = job.images.read(rows)
+
+    def answer(images: Sequence[Image], view: View) -> Answers:
+        batch = job.geometry(view).apply([view.of_image(image) for image in images])
+        return job.read_out(forward(job.checkpoint.answer, batch, run.cost))
+
+    part = job.images.rows(rows)
+    found = search(job.need.search, answer, raw, part.labels, part.keys)
+    shown = [part.keys.tolist().index(key) for key in found.examples]
+    if shown:
+        view = View.parse(found.view)
+        geometry, original = job.geometry(view), job.geometry(ORIGINAL)
+        before = list(original.apply([raw[row] for row in shown]))
+        after = list(geometry.apply([view.of_image(raw[row]) for row in shown]))
+        run.store.write_bytes(run.store.picture_path(job.key), picture(before, after))
+    run.store.write_json("searches", job.key, asdict(found))
+
+
+def keep_probe(run: Run, job: Job, learned: tuple[ImageSet, str], asked: str) -> None:
+    """Fit a linear probe on the embeddings of the training images, and keep its answers to the others.
+
+    learned  the training images, and the key of their embeddings; `asked` is the key of those of the task's own images
+    Raises BlockedError where there is nothing to learn from, or embeddings are not numbers.
+    """
+    from eyechart.predict import probes
+
+    images, key = learned
+    classes = len(run.zoo.labels(job.need.image_set))
+    probe = probes.fit(_features(run, key), images.labels, images.keys, classes, protocol_of(job.need))
+    logits = probe.logits(_features(run, asked), job.images.keys)
+    rows = np.arange(len(job.images))
+    told = {"fitted_on": images.fingerprint, "probe": probe.record}
+    run.store.write_part(job.key, 0, predictions_table(job, rows, logits))
+    run.store.finish(job.key, meta_of(run, job, **told))
+
+
+def _features(run: Run, key: str) -> Any:
+    column = run.store.read_table(key, [FEATURES])[FEATURES].combine_chunks()
+    return column.flatten().to_numpy().reshape(len(column), -1)

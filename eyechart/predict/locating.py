@@ -1,0 +1,210 @@
+"""Where needs are met: image sets indexed once, checkpoints loaded once, and the key of every need."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from eyechart.checkpoints.checkpoint import Resolved
+from eyechart.checkpoints.readouts import Readout, readout
+from eyechart.checkpoints.sources.base import Surroundings
+from eyechart.digest import digest
+from eyechart.errors import BlockedError, EyechartError, NotApplicableError
+from eyechart.images.entries import labels_of
+from eyechart.images.image_set import ImageSet
+from eyechart.images.views import View
+from eyechart.predict.recorded import RecordedAnswers
+from eyechart.predict.run import FEATURES, Address, Need, Run, protocol_of, versions
+from eyechart.progress import Progress
+from eyechart.recordings.spec import RecordedSpec
+from eyechart.zoo.indexing import read_image_set, read_training_images
+
+if TYPE_CHECKING:
+    from eyechart.checkpoints.checkpoint import Checkpoint
+    from eyechart.checkpoints.sources import LiveSpec
+
+TRAINING = ":train"
+"""Behind the name of a transfer task: the images that its probes learn from."""
+
+
+class Locator:
+    """Says where each need of a run is met, or why it never can be; loads each checkpoint at most once."""
+
+    def __init__(self, run: Run, progress: Progress) -> None:
+        """Locate for `run`, telling `progress` what takes a while."""
+        self.run = run
+        self._progress = progress
+        self._images: dict[str, ImageSet] = {}
+        self._checkpoints: dict[str, Checkpoint] = {}
+
+    def images(self, name: str) -> ImageSet:
+        """Index an image set, or the training images of one, once. Raises BlockedError where it cannot be."""
+        if name not in self._images:
+            run = self.run
+            read = read_training_images if name.endswith(TRAINING) else read_image_set
+            images = read(run.zoo, name.removesuffix(TRAINING), run.store, run.settings.limit)
+            self._images[name] = images
+            run.store.keep_index(images.fingerprint, lambda: index_of(images))
+            run.image_sets[name] = {"count": len(images), "fingerprint": images.fingerprint, **_remarks(images)}
+        return self._images[name]
+
+    def checkpoint(self, model: str) -> Checkpoint:
+        """Load a checkpoint, once, and keep what it resolved to, so that a warm run need not load it.
+
+        Raises BlockedError where it cannot be loaded.
+        """
+        if model not in self._checkpoints:
+            run, spec = self.run, self.live(model)
+            around = Surroundings(
+                root=run.zoo.file.parent,
+                labels=labels_of(spec.label_space),
+                device=run.settings.device,
+                precision=run.settings.precision,
+                cached=run.store.array,
+            )
+            self._progress.say(f"loading {model}")
+            try:
+                self._checkpoints[model] = loaded = _source(spec).load(spec, around)
+            except EyechartError:
+                raise
+            except Exception as error:  # a library's own failure blocks this model; the others go on
+                raise BlockedError(f"it cannot be loaded: {type(error).__name__}: {error}") from error
+            run.store.write_json("resolved", self._resolution_key(model), asdict(loaded.resolved))
+            if loaded.note:
+                self._progress.say(f"{model}: weights {loaded.note}")
+            run.cost.loads[model] = run.cost.loads.get(model, 0) + 1
+        return self._checkpoints[model]
+
+    def live(self, model: str) -> LiveSpec:
+        """The spec of a model that can be asked. Raises NotApplicableError for recorded predictions."""
+        spec = self.run.zoo.models[model]
+        if isinstance(spec, RecordedSpec):
+            raise NotApplicableError(f"{model}: its predictions were recorded elsewhere, there is no model to ask")
+        return spec
+
+    def is_recorded(self, model: str) -> bool:
+        """Whether a model is a recording."""
+        return isinstance(self.run.zoo.models[model], RecordedSpec)
+
+    def locate(self, need: Need) -> bool:
+        """Whether a need is met already, or never can be; notes its address in both cases."""
+        run = self.run
+        if need in run.addresses:
+            return True
+        try:
+            if self.is_recorded(need.model):
+                RecordedAnswers(run).require(need)
+            images = self.images(need.image_set)
+            if images.of and need.is_table:
+                return self._locate_part(need)
+            if self.is_recorded(need.model):
+                return RecordedAnswers(run).locate(need, images)
+            resolved = self.known(need.model)
+            if resolved is None:
+                return False
+            key = self.key(resolved, need)
+        except (BlockedError, NotApplicableError) as error:
+            never = isinstance(error, NotApplicableError)
+            run.addresses[need] = Address(not_applicable=str(error)) if never else Address(blocked=str(error))
+            return True
+        if self._is_there(need, key):
+            run.addresses[need] = Address(key)
+        return need in run.addresses
+
+    def _is_there(self, need: Need, key: str) -> bool:
+        store = self.run.store
+        if need.is_table:
+            return store.has_table(key)
+        return store.read_json("contracts" if need.contract else "searches", key) is not None
+
+    def whole(self, need: Need) -> Need:
+        """The need whose predictions meet this one: for a part of an image set, that for the whole."""
+        if not need.is_table:
+            return need
+        return replace(need, image_set=self.images(need.image_set).of or need.image_set)
+
+    def key(self, resolved: Resolved, need: Need) -> str:
+        """The key of what meets a need, a digest of all that decides it.
+
+        Raises BlockedError where a model cannot be asked so, NotApplicableError where its source never can.
+        """
+        images = self.images(need.image_set)
+        cropped = ["cropped"] if images.cropped else []
+        if need.view == FEATURES:
+            return digest(resolved.identity, images.fingerprint, FEATURES, *cropped)
+        if need.is_probe:
+            from eyechart.predict import probes
+
+            if resolved.no_features:
+                raise NotApplicableError(f"a linear probe needs features: {resolved.no_features}")
+            learned = self.images(need.image_set + TRAINING)
+            how = probes.identity(protocol_of(need))
+            return digest(resolved.identity, images.fingerprint, learned.fingerprint, how, *cropped)
+        through = self.readout(need).identity
+        if through and resolved.answers == "labels":
+            raise NotApplicableError(f"its answers are labels only, which cannot be read out as {images.label_space!r}")
+        if need.contract:
+            from eyechart.predict.contracts import source_of
+
+            return digest(resolved.identity, images.fingerprint, source_of(need.contract))
+        if need.search:
+            from eyechart.predict.searches import search_source
+
+            return digest(resolved.identity, images.fingerprint, search_source(need.search), through, *cropped)
+        resolved.geometry(View.parse(need.view))
+        return digest(resolved.identity, images.fingerprint, need.view, *filter(None, [through]), *cropped)
+
+    def readout(self, need: Need) -> Readout:
+        """How a model's answers become answers in the image set's label space."""
+        zoo = self.run.zoo
+        return readout(labels_of(self.live(need.model).label_space), zoo.labels(need.image_set))
+
+    def known(self, model: str) -> Resolved | None:
+        """What a live model resolves to, if that is known without loading it.
+
+        Raises BlockedError where its weights are missing, NotApplicableError for recorded predictions.
+        """
+        record = self.run.store.read_json("resolved", self._resolution_key(model))
+        if record is None:
+            return None
+        resolved = Resolved.from_json(record)
+        self.run.fingerprints[model] = resolved.identity
+        return resolved
+
+    def _resolution_key(self, model: str) -> str:
+        """Key of what a checkpoint resolves to: its entry in `models.yaml`, its weights, its libraries' versions."""
+        spec = self.live(model)
+        weights = _source(spec).weights(spec, self.run.zoo.file.parent)
+        entry = spec.model_dump(mode="json", exclude={"known_failures", "weights"})
+        classes = labels_of(spec.label_space).names
+        return digest(entry, weights, classes, self.run.settings.precision, versions(_source(spec).LIBRARIES))
+
+    def _locate_part(self, need: Need) -> bool:
+        """Whether the predictions for the whole of a part are there; they are the part's too."""
+        whole = self.whole(need)
+        if self.locate(whole):
+            self.run.addresses[need] = self.run.addresses[whole]
+        return need in self.run.addresses
+
+
+def index_of(images: ImageSet) -> pa.Table:
+    """What is known of a set's images, in columns: key, label, also, and its annotations."""
+    keys = images.keys.tolist()
+    also = pa.array([list(images.also.get(key, ())) for key in keys], pa.list_(pa.int64()))
+    columns = {
+        name: values.tolist() if values.dtype.kind == "U" else values for name, values in images.annotations.items()
+    }
+    return pa.table({**columns, "key": keys, "label": images.labels, "also": also})
+
+
+def _remarks(images: ImageSet) -> dict[str, Any]:
+    """What a run tells of an image set besides its count and fingerprint."""
+    remarks = {"of": images.of, "several_labels": len(images.also), "notes": list(images.notes)}
+    return {name: value for name, value in remarks.items() if value}
+
+
+def _source(spec: LiveSpec) -> Any:
+    return importlib.import_module(f"eyechart.checkpoints.sources.{spec.source}")

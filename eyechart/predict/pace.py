@@ -1,0 +1,63 @@
+"""How long predicting takes, kept in the store, so that a later run can say beforehand what it will cost."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+
+from eyechart.digest import digest
+from eyechart.errors import StoreError
+from eyechart.predict.run import Run
+
+Part = tuple[str, str]
+"""`("model", name)` or `("set", name)`."""
+
+
+class Pace:
+    """Seconds per answer of each model, and per image read of each set, on this run's device at its precision."""
+
+    def __init__(self, run: Run) -> None:
+        """Time the predict phase of `run`."""
+        self._run = run
+        self._seconds: dict[Part, float] = defaultdict(float)
+        self._images: dict[Part, int] = defaultdict(int)
+
+    @contextlib.contextmanager
+    def of_model(self, name: str, images: int) -> Iterator[None]:
+        """Time the answers of a model to so many images."""
+        with self._of(("model", name), images):
+            yield
+
+    @contextlib.contextmanager
+    def of_set(self, name: str, images: int) -> Iterator[None]:
+        """Time the reading of so many images of a set."""
+        with self._of(("set", name), images):
+            yield
+
+    @contextlib.contextmanager
+    def _of(self, part: Part, images: int) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self._seconds[part] += time.perf_counter() - started
+        self._images[part] += images
+
+    def keep(self) -> None:
+        """Store what was timed. A store that cannot be written to does without."""
+        for part, seconds in self._seconds.items():
+            with contextlib.suppress(StoreError):
+                self._run.store.write_json("pace", self._key(part), {"seconds_per_image": seconds / self._images[part]})
+
+    def stored(self, part: Part) -> float | None:
+        """Seconds per image that an earlier run, or this one, kept; None where nothing was timed."""
+        record = self._run.store.read_json("pace", self._key(part))
+        return None if record is None else float(record["seconds_per_image"])
+
+    def _key(self, part: Part) -> str:
+        kind, name = part
+        zoo, settings = self._run.zoo, self._run.settings
+        entry = (zoo.models if kind == "model" else zoo.image_sets)[name].model_dump(
+            mode="json", exclude={"known_failures"}
+        )
+        return digest(kind, entry, settings.device, settings.precision)

@@ -1,0 +1,233 @@
+"""The predict phase: compute what the claims need and the store lacks, reading each image once.
+
+Loops: image set → chunk of images (read once) → view and geometry (made once) → checkpoint. Each chunk of answers is
+on disk before the next begins, so a run that is cut short goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eyechart.errors import BlockedError, NotApplicableError, StoreError
+from eyechart.images.image_set import ImageSet
+from eyechart.images.views import ORIGINAL, View
+from eyechart.measures.predictions import Ints
+from eyechart.predict.answering import (
+    Job,
+    features_table,
+    forward,
+    keep_contract,
+    keep_probe,
+    keep_search,
+    meta_of,
+    predictions_table,
+)
+from eyechart.predict.locating import TRAINING, Locator
+from eyechart.predict.pace import Pace
+from eyechart.predict.recorded import RecordedAnswers
+from eyechart.predict.run import FEATURES, Address, Need, Run
+from eyechart.predict.searches import most_answers
+from eyechart.progress import Progress
+
+if TYPE_CHECKING:
+    from eyechart.checkpoints.checkpoint import Batch, Checkpoint, Geometry
+
+CHUNK = 512
+"""Images read, answered and written to disk at a time."""
+
+
+class Predictor(Locator):
+    """Meets the needs of one run: fills `run.addresses`, loading each checkpoint at most once in this process."""
+
+    def __init__(self, run: Run, progress: Progress) -> None:
+        """Predict for `run`, telling `progress`."""
+        super().__init__(run, progress)
+        self._pace = Pace(run)
+
+    def prepare(self, needs: set[Need]) -> None:
+        """Meet every need. What cannot be met is blocked with its reason and stops nothing else.
+
+        Raises StoreError where the store cannot be written, SpecError where `models.yaml` names what no library has.
+        """
+        started = time.perf_counter()
+        if not self._all_met(needs):
+            waiting = "another run is predicting into this store; waiting for it"
+            with self.run.store.writing(lambda: self._progress.say(waiting)):
+                self._meet(needs)
+                self._meet(self.following(needs))
+        self.run.cost.seconds += time.perf_counter() - started
+
+    def is_stored(self, need: Need) -> bool:
+        """Whether a need is met already; one that never can be is not, and its address says why."""
+        return self.locate(need) and not self.run.addresses[need].blocked
+
+    def following(self, needs: Iterable[Need]) -> set[Need]:
+        """What turns out to be needed: predictions under the changes that searches found."""
+        searched = [need for need in needs if need.search and self.run.has_found(need)]
+        return {Need(need.model, need.image_set, self.run.found(need).view) for need in searched}
+
+    def answers_to(self, need: Need) -> int:
+        """About how many images a checkpoint answers to meet a need. Raises BlockedError where they are not there."""
+        images = len(self.images(need.image_set))
+        if need.is_probe:
+            return images + len(self.images(need.image_set + TRAINING))
+        return images + most_answers(need.search, images) if need.search else images
+
+    def _all_met(self, needs: set[Need]) -> bool:
+        # Without the lock, so that a complete store can be judged though it is read-only. An image set that was
+        # never indexed must be written, so it waits for the lock.
+        try:
+            return not self._missing(needs) and not self._missing(self.following(needs))
+        except StoreError:
+            return False
+
+    def _missing(self, needs: set[Need]) -> list[Need]:
+        return [need for need in sorted(needs) if not self.locate(need)]
+
+    def _meet(self, needs: set[Need]) -> None:
+        missing = self._missing(needs)
+        self._compute(sorted({self.whole(need) for need in missing}))
+        for need in missing:
+            self.locate(need)
+
+    def _compute(self, missing: list[Need]) -> None:
+        asked = list(self._jobs(missing))
+        # two names of one checkpoint are answered once
+        jobs = {job.key: job for job in asked}
+        probes = [job for job in jobs.values() if job.need.is_probe]
+        embedded = [job for probe in probes for job in self._embedding_jobs(probe)]
+        embeddings = {job.key: job for job in embedded}
+        tables = [*(job for job in jobs.values() if job.need.is_table and not job.need.is_probe), *embeddings.values()]
+        for job in jobs.values():
+            if job.need.contract:
+                self._keep(job, keep_contract)
+        searches = [job for job in jobs.values() if job.need.search]
+        self._progress.start(sum(len(self.images(job.need.image_set)) for job in tables))
+        try:
+            for name in dict.fromkeys(job.need.image_set for job in tables):
+                self._predict_set(name, [job for job in tables if job.need.image_set == name])
+        finally:
+            self._progress.close()
+            self._pace.keep()
+        for job in searches:
+            self._progress.say(f"searching {job.need.model}: {job.need.search}")
+            self._keep(job, keep_search)
+        self._share(embedded, embeddings)
+        for job in probes:
+            self._progress.say(f"fitting a probe on {job.need.model} for {job.need.image_set}")
+            self._keep(job, self._probe)
+        self._share(asked, jobs)
+
+    def _share(self, asked: Iterable[Job], met: Mapping[str, Job]) -> None:
+        """Note that what met one need meets all others of its key: the same model or images by another name."""
+        for job in asked:
+            self.run.addresses.setdefault(job.need, self.run.addresses[met[job.key].need])
+
+    def _jobs(self, needs: list[Need]) -> Iterator[Job]:
+        """Load the checkpoints that something is missing of; block the needs of those that cannot be loaded."""
+        for need in needs:
+            if need in self.run.addresses:
+                continue
+            if self.is_recorded(need.model):
+                RecordedAnswers(self.run).take(need, self.images(need.image_set))
+                continue
+            try:
+                checkpoint = self.checkpoint(need.model)
+            except BlockedError as error:
+                for other in needs:
+                    if other.model == need.model:
+                        self.run.addresses.setdefault(other, Address(blocked=str(error)))
+                continue
+            # A checkpoint whose resolution had to be made anew may turn out to have its predictions.
+            if not self.locate(need):
+                yield self._job(need, checkpoint)
+
+    def _job(self, need: Need, checkpoint: Checkpoint) -> Job:
+        images = self.images(need.image_set)
+        readout = None if need.view == FEATURES or need.is_probe else self.readout(need)
+        return Job(need, self.key(checkpoint.resolved, need), checkpoint, images, readout)
+
+    def _embedding_jobs(self, probe: Job) -> list[Job]:
+        """What must be embedded before a probe can be fitted, unless it is stored."""
+        task = probe.need.image_set
+        needs = [Need(probe.need.model, name, FEATURES) for name in (task, task + TRAINING)]
+        return [self._job(need, probe.checkpoint) for need in needs if not self.locate(need)]
+
+    def _keep(self, job: Job, keep: Callable[[Run, Job], None]) -> None:
+        """Find an outcome and keep it, or note why there is none."""
+        try:
+            keep(self.run, job)
+            self.run.addresses[job.need] = Address(job.key)
+        except (BlockedError, NotApplicableError) as error:
+            self._refuse(job, error)
+
+    def _refuse(self, job: Job, error: Exception) -> None:
+        never = isinstance(error, NotApplicableError)
+        self.run.addresses[job.need] = Address(not_applicable=str(error)) if never else Address(blocked=str(error))
+
+    def _probe(self, run: Run, job: Job) -> None:
+        task = job.need.image_set
+        learned, asked = (run.address(Need(job.need.model, name, FEATURES)) for name in (task + TRAINING, task))
+        try:
+            keep_probe(run, job, (self.images(task + TRAINING), learned), asked)
+        except BlockedError as error:  # a claim about a group of tasks must say which of them
+            raise BlockedError(f"image set {task!r}: {error}") from error
+
+    def _predict_set(self, name: str, jobs: list[Job]) -> None:
+        run, images = self.run, self.images(name)
+        for start in range(0, len(images), CHUNK):
+            rows = np.arange(start, min(start + CHUNK, len(images)))
+            todo = [job for job in jobs if job.need not in run.addresses and not run.store.has_part(job.key, start)]
+            self._progress.step((len(jobs) - len(todo)) * len(rows), name)
+            try:
+                if todo:
+                    self._predict_chunk(images, rows, todo)
+            except BlockedError as error:  # images that cannot be read block what is asked of this set, and no other
+                for job in todo:
+                    self._refuse(job, error)
+        for job in jobs:
+            if job.need not in run.addresses:
+                run.store.finish(job.key, meta_of(run, job))
+                run.addresses[job.need] = Address(job.key)
+
+    def _predict_chunk(self, images: ImageSet, rows: Ints, jobs: list[Job]) -> None:
+        try:
+            with self._pace.of_set(images.name, len(rows)):
+                raw = images.read(rows)
+        except BlockedError as error:  # a file that changed since the set was indexed
+            for job in jobs:
+                self._refuse(job, error)
+            return
+        self.run.cost.images_read += len(rows)
+        for view_name in dict.fromkeys(job.need.view for job in jobs):
+            view = ORIGINAL if view_name == FEATURES else View.parse(view_name)
+            try:
+                changed = [view.of_image(image) for image in raw]
+            except BlockedError as error:
+                for job in (job for job in jobs if job.need.view == view_name):
+                    self._refuse(job, error)
+                continue
+            batches: dict[Geometry, Batch] = {}
+            for job in (job for job in jobs if job.need.view == view_name):
+                geometry = job.geometry(view)
+                if geometry not in batches:
+                    batches[geometry] = geometry.apply(changed)
+                try:
+                    with self._pace.of_model(job.need.model, len(rows)):
+                        answers = forward(job.asked, batches[geometry], self.run.cost)
+                except (BlockedError, NotApplicableError) as error:
+                    self._refuse(job, error)
+                    continue
+                if view_name == FEATURES:
+                    table = features_table(images, rows, answers)
+                else:
+                    shares = [
+                        view.padded_share(image.shape[0], image.shape[1], geometry.crop) for image in raw if view.pads
+                    ]
+                    table = predictions_table(job, rows, answers, shares)
+                self.run.store.write_part(job.key, int(rows[0]), table)
+                self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {view_name}")

@@ -1,0 +1,282 @@
+"""The noun `Run`: one zoo, one store, and what the claims of this run need of them.
+
+A run only reads the store; the predictor fills it and notes here where each need is met.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from eyechart.errors import BlockedError, NotApplicableError
+from eyechart.measures.predictions import Absent, ByKey, Ints, Predictions
+from eyechart.predict.contracts import Finding
+from eyechart.predict.searches import Found
+from eyechart.store import Store
+from eyechart.zoo.zoo import Zoo
+
+ORIGINAL = "original"
+FEATURES = "features"
+"""Stands in a need's view for the embeddings of the unchanged images."""
+PROBE = "probe"
+"""`probe(logistic)` stands in a need's view for the answers of a linear probe on the embeddings."""
+Strings: TypeAlias = NDArray[np.str_]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Need:
+    """What a claim needs of one checkpoint: its predictions for a set under a view, or a contract's outcome.
+
+    With `search` the outcome of a search, `shift > 0.05`.
+    """
+
+    model: str
+    image_set: str
+    view: str = ORIGINAL
+    contract: str = ""
+    search: str = ""
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is met by predictions, and not by the outcome of a contract or a search."""
+        return not (self.contract or self.search)
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it is met by a linear probe."""
+        return self.view.startswith(PROBE)
+
+
+def protocol_of(need: Need) -> str:
+    """The protocol of a linear probe: `logistic` of `probe(logistic)`."""
+    return need.view.removeprefix(f"{PROBE}(").removesuffix(")")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a need is met in the store, or why it cannot be; `note` is what was tolerated to meet it."""
+
+    key: str = ""
+    blocked: str = ""
+    not_applicable: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Options of a run that decide its predictions.
+
+    `images` is where relative paths of image sets start (`--data`); `limit` keeps a seeded subset of each set.
+    """
+
+    store: Path
+    images: Path | None = None
+    device: str = "auto"
+    precision: str = "fp32"
+    limit: int | None = None
+
+
+@dataclass
+class Cost:
+    """What the predict phase did: seconds in all and in forward passes, answers given, checkpoints loaded."""
+
+    seconds: float = 0.0
+    forward_seconds: float = 0.0
+    answers: int = 0
+    images_read: int = 0
+    loads: dict[str, int] = field(default_factory=dict)
+
+
+# pytest writes out the arguments of a test that fails, and all predictions of a run take it a while
+@dataclass(repr=False)
+class Run:
+    """One evaluation of a zoo.
+
+    `addresses`, `fingerprints` and `counts` are plain data: a worker is given them and reads the store with them.
+    """
+
+    zoo: Zoo
+    settings: Settings
+    addresses: dict[Need, Address] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    image_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
+    _read: dict[Need, Predictions] = field(default_factory=dict)
+    _found: dict[Need, Found] = field(default_factory=dict)
+    _derived: dict[tuple[str, ...], Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Let the zoo look for its image sets where the settings say."""
+        self.zoo = self.zoo.model_copy(update={"images": self.settings.images})
+
+    @property
+    def store(self) -> Store:
+        """The store under `--store`."""
+        return Store(self.settings.store)
+
+    def address(self, need: Need) -> str:
+        """The key that meets a need.
+
+        Raises BlockedError with the reason where it was not met, NotApplicableError where the source never can.
+        """
+        found = self.addresses.get(need, Address(blocked="it was not predicted in this run"))
+        if found.not_applicable:
+            raise NotApplicableError(f"{need.model}: {found.not_applicable}")
+        if found.blocked:
+            raise BlockedError(found.blocked)
+        return found.key
+
+    def predictions(self, need: Need) -> Predictions:
+        """Read the predictions that meet a need, once in this process.
+
+        Raises BlockedError where there are none, or where some answers are not numbers.
+        """
+        if need not in self._read:
+            self._read[need] = self._predictions(need)
+        return self._read[need]
+
+    def _predictions(self, need: Need) -> Predictions:
+        key, store = self.address(need), self.store
+        table = store.read_table(key, ["key", "label", "predicted", "confidence"])
+        keys, labels, predicted, confidence = (column.to_numpy() for column in table.columns)
+        unsure = len(confidence) > 0 and table["confidence"].null_count == len(confidence)
+        bad = np.flatnonzero(~np.isfinite(confidence))
+        if len(bad) and not unsure:
+            raise BlockedError(
+                f"{need.model} gives no finite answer for {len(bad)} of {len(keys)} images of {need.image_set} "
+                f"under {need.view}, first {keys[bad[0]]!r}"
+            )
+
+        names = store.columns(key)
+        reason = f"{need.model} was recorded without %s of {need.image_set}"
+
+        def matrix(column: str) -> NDArray[Any]:
+            if column not in names:
+                raise NotApplicableError(reason % column)
+            values = store.read_table(key, [column])[column].combine_chunks()
+            return np.asarray(values.flatten().to_numpy().reshape(len(values), -1))
+
+        rows, labels, also = self._relabeled(need, keys.astype(np.str_), labels.astype(np.int64))
+        recorded: dict[str, Callable[[], NDArray[Any]]] = {
+            name: partial(matrix, name) for name in ("probabilities", "ranked") if name in names
+        }
+        return Predictions(
+            need.model, need.image_set, need.view, keys[rows].astype(np.str_), labels,
+            predicted[rows].astype(np.int64),
+            Absent(reason % "the probability of its answers") if unsure else confidence[rows].astype(np.float64),  # type: ignore[arg-type]  # it stands for numbers that are not there
+            lambda: np.asarray(matrix("logits")[rows], dtype=np.float64),
+            also, ByKey(keys.astype(np.str_), recorded) if recorded else None,
+        )  # fmt: skip
+
+    def _relabeled(self, need: Need, keys: Strings, labels: Ints) -> tuple[Ints, Ints, Mapping[str, tuple[int, ...]]]:
+        """Rows of a table that belong to the need's image set, with that set's own labels and further right ones."""
+        about = self.image_sets.get(need.image_set, {})
+        if not about.get("of") and not about.get("several_labels"):
+            return np.arange(len(keys)), labels, {}
+        index = self.index(need.image_set)
+        wanted = index["key"].to_numpy().astype(np.str_)
+        inside = np.flatnonzero(np.isin(keys, wanted))
+        place = {key: row for row, key in enumerate(wanted.tolist())}
+        of_set = np.array([place[key] for key in keys[inside].tolist()], dtype=np.int64)
+        also = {key: tuple(more) for key, more in zip(wanted.tolist(), index["also"].to_pylist(), strict=True) if more}
+        return inside, index["label"].to_numpy()[of_set].astype(np.int64), also
+
+    def index(self, image_set: str) -> pa.Table:
+        """Read what is known of an image set's images: `key`, `label`, `also` (a list), and its annotations.
+
+        Raises BlockedError where the set was not indexed in this run.
+        """
+        if image_set not in self.image_sets:
+            raise BlockedError(f"image set {image_set!r} was not indexed in this run")
+        return self.store.read_index(self.image_sets[image_set]["fingerprint"])
+
+    def notes(self, need: Need) -> str:
+        """What was tolerated in meeting a need, in words; mostly nothing."""
+        address = self.addresses.get(need, Address())
+        found = [*self.image_sets.get(need.image_set, {}).get("notes", ()), address.note, self._padded(need, address)]
+        return "; ".join(filter(None, found))
+
+    def _padded(self, need: Need, address: Address) -> str:
+        if need.view == ORIGINAL or not address.key or "padded" not in self.store.columns(address.key):
+            return ""
+        shares = self.store.read_table(address.key, ["padded"])["padded"].to_numpy()
+        touched = np.count_nonzero(shares)
+        return f"{touched / len(shares):.1%} of the images are padded, {shares.mean():.1%} of all that is seen"
+
+    def remembered(self, what: tuple[str, ...], make: Callable[[], T]) -> T:
+        """Make something of stored predictions once in this process, for all claims that ask for it."""
+        if what not in self._derived:
+            self._derived[what] = make()
+        found: T = self._derived[what]
+        return found
+
+    def assume(self, need: Need, predictions: Predictions) -> None:
+        """Take these for the predictions that meet a need: a rehearsal before there are any."""
+        self._read[need] = predictions
+
+    def finding(self, need: Need) -> Finding:
+        """Read what was found of a contract. Raises BlockedError where there is nothing to read."""
+        record = self.store.read_json("contracts", self.address(need))
+        if record is None:
+            raise BlockedError(f"what was found of contract {need.contract!r} is missing from the store")
+        return Finding(**record)
+
+    def found(self, need: Need) -> Found:
+        """Read what a search found. Raises BlockedError where there is nothing to read."""
+        if need not in self._found:
+            record = self.store.read_json("searches", self.address(need))
+            if record is None:
+                raise BlockedError(f"what the search {need.search!r} found is missing from the store")
+            self._found[need] = Found.from_json(record)
+        return self._found[need]
+
+    def has_found(self, need: Need) -> bool:
+        """Whether the outcome of a search can be read."""
+        return need in self._found or bool(self.addresses.get(need, Address()).key)
+
+    def assume_found(self, need: Need, found: Found) -> None:
+        """Take this for what a search found: a rehearsal before there was one."""
+        self._found[need] = found
+
+    def forget(self) -> None:
+        """Forget what was read and assumed, and all that was made of it: the rehearsal is over."""
+        self._read.clear()
+        self._found.clear()
+        self._derived.clear()
+
+    def tables(self, model: str) -> list[str]:
+        """Keys of the predictions of a model that this run may have judged."""
+        met = [(need, address.key) for need, address in self.addresses.items() if address.key]
+        return sorted({key for need, key in met if need.model == model and need.is_table and need.view != FEATURES})
+
+    def dump(self) -> str:
+        """Everything a worker needs to judge, as plain text."""
+        addresses = [[asdict(need), asdict(address)] for need, address in self.addresses.items()]
+        return json.dumps([addresses, self.fingerprints, self.image_sets])
+
+    def adopt(self, dumped: str) -> None:
+        """Take over what `dump` wrote."""
+        addresses, self.fingerprints, self.image_sets = json.loads(dumped)
+        self.addresses = {Need(**need): Address(**address) for need, address in addresses}
+
+
+def versions(libraries: tuple[str, ...] = ("torch", "timm", "open_clip_torch", "numpy")) -> dict[str, str]:
+    """Versions of python and of installed libraries, without importing them."""
+    found = {"python": platform.python_version()}
+    for library in libraries:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            found[library] = "not installed"
+    return found

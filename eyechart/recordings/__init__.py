@@ -1,0 +1,1 @@
+"""Predictions made elsewhere: the files people publish them in, and the tables and image sets they make."""

@@ -1,0 +1,100 @@
+"""Two reports beside each other, claim by claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from eyechart.errors import SpecError, nearest
+from eyechart.judge.verdict import Outcome, Verdict, measured
+from eyechart.reports.report import Report
+
+Claim = tuple[str, str, str]
+"""Model, behavior, and what it is compared with; the model is empty where two models stand beside each other."""
+
+
+class Kind(StrEnum):
+    """How a claim came out of the two runs."""
+
+    WORSE = "worse"
+    BETTER = "better"
+    OTHER = "other"
+    GONE = "gone"
+    NEW = "new"
+    SAME = "same"
+
+
+_RANK = {Outcome.PASS: 2, Outcome.INCONCLUSIVE: 1, Outcome.FAIL: 0}
+"""*blocked* and *not applicable* have no rank: nothing was measured, which is neither better nor worse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One claim in both runs, or in one of them."""
+
+    claim: Claim
+    kind: Kind
+    before: Verdict | None
+    after: Verdict | None
+
+    def __str__(self) -> str:
+        """`worse  vit-sup  test_x.py::test_y[sketch]: pass → fail`, with both measurements below."""
+        model, behavior, versus = self.claim
+        name = "  ".join(filter(None, [model, behavior])) + (f" vs {versus}" if versus else "")
+        words = [str(each.verdict) if each else "not judged" for each in (self.before, self.after)]
+        lines = [f"{self.kind:6} {name}: {words[0]} → {words[1]}"]
+        lines += [f"         {word:6} {measured(each)}" for word, each in
+                  (("before", self.before), ("after", self.after)) if each]  # fmt: skip
+        return "\n".join(lines)
+
+
+def changes(before: Mapping[Claim, Verdict], after: Mapping[Claim, Verdict]) -> list[Change]:
+    """Put every claim of two runs beside itself, the ones that got worse first."""
+    changed = [
+        Change(claim, _kind(before.get(claim), after.get(claim)), before.get(claim), after.get(claim))
+        for claim in sorted({*before, *after})
+    ]
+    order = list(Kind)
+    return sorted(changed, key=lambda change: order.index(change.kind))
+
+
+def _kind(before: Verdict | None, after: Verdict | None) -> Kind:
+    if before is None or after is None:
+        return Kind.NEW if before is None else Kind.GONE
+    if before.verdict == after.verdict:
+        return Kind.SAME
+    ranks = _RANK.get(before.verdict), _RANK.get(after.verdict)
+    if ranks[0] is None or ranks[1] is None:
+        return Kind.OTHER
+    return Kind.WORSE if ranks[1] < ranks[0] else Kind.BETTER
+
+
+def claims_of(report: Report) -> dict[Claim, Verdict]:
+    """Claims of a run by model, behavior and comparison."""
+    return {(claim.model, claim.behavior, claim.versus or ""): claim for claim in report.claims}
+
+
+def claims_of_model(report: Report, model: str) -> dict[Claim, Verdict]:
+    """Claims about one model, without its name. Raises SpecError where the run did not judge it."""
+    models = {claim.model for claim in report.claims}
+    if model not in models:
+        raise SpecError(f"that run judged no model {model!r}: {nearest(model, models)}")
+    return {("", claim.behavior, claim.versus or ""): claim for claim in report.claims if claim.model == model}
+
+
+def differences(before: Report, after: Report) -> list[str]:
+    """Say what else differs between two runs, since verdicts may differ for that alone."""
+    one, two = before.run, after.run
+    settings = ("zoo", "precision", "device", "limit")
+    lines = [f"{key}: {one.get(key)} → {two.get(key)}" for key in settings if one.get(key) != two.get(key)]
+    for key in ("models", "versions", "image_sets"):
+        lines += _differing(key, one.get(key) or {}, two.get(key) or {})
+    return lines
+
+
+def _differing(key: str, before: Mapping[str, object], after: Mapping[str, object]) -> Sequence[str]:
+    """Names that both runs have with another value."""
+    words = {"models": "another checkpoint", "image_sets": "other images"}
+    names = [name for name in before if name in after and before[name] != after[name]]
+    return [f"{name}: {words.get(key) or f'{before[name]} → {after[name]}'}" for name in names]

@@ -1,0 +1,1 @@
+"""`models.yaml`, read and checked: models, image sets, bounds, margins and known failures."""
