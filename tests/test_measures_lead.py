@@ -157,7 +157,7 @@ def test_the_lead_of_tasks_by_hand():
 
 
 def test_calibration_is_compared_image_by_image():
-    """Positive where the first is worse calibrated; of one and the same checkpoint nothing but unseen images is open."""
+    """Positive where the first is worse calibrated; of one checkpoint and itself only unseen images are open."""
     one, other = pair()
     sure = replace(other, confidence=np.ones(COUNT))
     found = measures.lead(measures.calibration_error(sure), measures.calibration_error(one))
@@ -165,6 +165,9 @@ def test_calibration_is_compared_image_by_image():
     assert found.method == "normal theory of binned gaps, paired"
     assert found.interval[0] > 0.0
     assert found.companions == ()
+    unseen = 1 - 0.0125 ** (1 / COUNT)  # each of two intervals has half of the error
+    itself = measures.lead(measures.calibration_error(one), measures.calibration_error(one))
+    assert itself.interval == pytest.approx((-unseen, unseen))
 
 
 def test_overconfidence_and_underconfidence_are_two_bounds_on_one_gap():

@@ -13,7 +13,6 @@ from eyechart.measures.measurement import Measurement, remembered
 from eyechart.measures.pairing import require_images, require_same_images
 from eyechart.measures.predictions import Floats, Predictions
 
-
 BINS = 15
 """Bins of a calibration error, as in the literature."""
 

@@ -66,7 +66,7 @@ def difference(measure: str, first: Measurement, second: Measurement) -> Measure
 
 
 def closer(one: Limits, other: Limits, alpha: float) -> tuple[float, float]:
-    """Both limits of a number for which there are two intervals: on each side the closer one, each at half the error."""
+    """Limits of a number that has two intervals: on each side the closer of both, each at half of the error."""
     (low_1, high_1), (low_2, high_2) = one(alpha / 2), other(alpha / 2)
     return max(low_1, low_2), min(high_1, high_2)
 

@@ -112,7 +112,7 @@ def _binned(confidence: ArrayLike, correct: ArrayLike, bins: int) -> BinnedAnswe
 
 
 def _unfolded(mean: float, scale: float) -> float:
-    """Sum of absolute gaps whose plug-in has at least this mean, errors adding up to `scale`; 0 below what noise adds."""
+    """Largest sum of absolute gaps whose plug-in may have this `mean`, their errors adding up to `scale`."""
     if mean <= scale * math.sqrt(2 / math.pi):
         return 0.0
     return crossing(lambda size: float(folded(np.full(1, size), np.full(1, scale))[0]) - mean, 0.0, mean)
