@@ -144,8 +144,8 @@ def keep_search(run: Run, job: Job) -> None:
     run.store.write_json("searches", job.key, asdict(found))
 
 
-def keep_probe(run: Run, job: Job, learned: tuple[ImageSet, str], asked: str) -> None:
-    """Fit a linear probe on the embeddings of the training images, and keep its answers to the others.
+def keep_probe(run: Run, job: Job, rows: Ints, learned: tuple[ImageSet, str], asked: str) -> None:
+    """Fit a linear probe on the embeddings of the training images, and keep its answers to the images `rows`.
 
     learned  the training images, and the key of their embeddings; `asked` is the key of those of the task's own images
     Raises BlockedError where there is nothing to learn from, or embeddings are not numbers.
@@ -155,8 +155,7 @@ def keep_probe(run: Run, job: Job, learned: tuple[ImageSet, str], asked: str) ->
     images, key = learned
     classes = len(run.zoo.labels(job.need.image_set))
     probe = probes.fit(_features(run, key), images.labels, images.keys, classes, protocol_of(job.need))
-    logits = probe.logits(_features(run, asked), job.images.keys)
-    rows = np.arange(len(job.images))
+    logits = probe.logits(_features(run, asked)[rows], job.images.keys[rows])
     told = {"fitted_on": images.fingerprint, "probe": probe.record}
     run.store.write_part(job.key, 0, predictions_table(job, rows, logits))
     run.store.finish(job.key, meta_of(run, job, **told))

@@ -172,7 +172,8 @@ class Predictor(Locator):
         task = job.need.image_set
         learned, asked = (run.address(Need(job.need.model, name, FEATURES)) for name in (task + TRAINING, task))
         try:
-            keep_probe(run, job, (self.images(task + TRAINING), learned), asked)
+            rows = np.flatnonzero(self.unseen(task))
+            keep_probe(run, job, rows, (self.images(task + TRAINING), learned), asked)
         except BlockedError as error:  # a claim about a group of tasks must say which of them
             raise BlockedError(f"image set {task!r}: {error}") from error
 

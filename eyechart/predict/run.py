@@ -203,6 +203,11 @@ class Run:
             raise BlockedError(f"image set {image_set!r} was not indexed in this run")
         return self.store.read_index(self.image_sets[image_set]["fingerprint"])
 
+    def learned_by_heart(self, task: str) -> bool:
+        """Whether probes learn from all images of a transfer task, so that it measures no transfer."""
+        about = self.image_sets.get(task, {})
+        return bool(about) and about.get("seen_in_training") == about["count"]
+
     def notes(self, need: Need) -> str:
         """What was assumed and tolerated in meeting a need, in words; mostly nothing."""
         address = self.addresses.get(need, Address())
