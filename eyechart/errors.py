@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_OBEYED = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
+"""What a terminal does instead of printing it: controls and escapes, marks of direction, signs without a shape."""
+
+
+def printable(text: str) -> str:
+    r"""Show what a terminal would obey: a name that holds an escape is printed as `\x1b…`. Line ends are kept."""
+    return _OBEYED.sub(lambda sign: sign[0].encode("unicode_escape").decode("ascii"), text)
 
 
 class EyechartError(Exception):
-    """Base of every error the library raises on purpose."""
+    """Base of every error the library raises on purpose. Its message is `printable`, whatever names it repeats."""
+
+    def __init__(self, message: str) -> None:
+        """Say `message`."""
+        super().__init__(printable(message))
 
 
 class SpecError(EyechartError):

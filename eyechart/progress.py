@@ -6,6 +6,8 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from eyechart.errors import printable
+
 
 class Progress:
     """Says what is done, how many of how many, and how long it will take."""
@@ -19,7 +21,7 @@ class Progress:
         """Print one line."""
         if self._bar is not None:
             self._bar.clear()
-        print(text, file=self._stream, flush=True)
+        print(printable(text), file=self._stream, flush=True)
 
     def start(self, total: int) -> None:
         """Begin a count of `total` answers."""
@@ -31,7 +33,7 @@ class Progress:
     def step(self, count: int, what: str) -> None:
         """Count `count` more answers; `what` says whose."""
         if self._bar is not None:
-            self._bar.set_description_str(what, refresh=False)
+            self._bar.set_description_str(printable(what), refresh=False)
             self._bar.update(count)
 
     def close(self) -> None:

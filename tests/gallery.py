@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eyechart.checkpoints.checkpoint import Geometry
+from eyechart.checkpoints.preprocessing import Geometry
 from eyechart.images.image_set import ImageSet
 from eyechart.images.views import ORIGINAL, View
 from eyechart.judge.claims import Needs, needs_of

@@ -21,7 +21,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eyechart.checkpoints.checkpoint import Geometry, Preprocessing, Resolved
+from eyechart.checkpoints.checkpoint import Resolved
+from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.miniature.classes import CLASS_NAMES
 from eyechart.miniature.fingerprints import recorded
 from eyechart.predict.predictor import Predictor
@@ -141,10 +142,8 @@ class Project:
         run = Run(read_zoo(self.root / "models.yaml", "miniature"), settings)
         predictor = Predictor(run, Progress(io.StringIO()))
         spec = run.zoo.models[name]
-        resolved = Resolved(
-            "python", "logits", spec.version, "", Preprocessing(Geometry(None, toy.resize), (), ()), 1, CLASSES,
-            toy.precision,
-        )  # fmt: skip
+        preprocessing = Preprocessing(Geometry(None, toy.resize and (toy.resize, toy.resize)), (), ())
+        resolved = Resolved("python", "logits", spec.version, "", preprocessing, 1, CLASSES, toy.precision)
         run.store.write_json("resolved", predictor._resolution_key(name), asdict(resolved))
         for image_set, view in NEEDS:
             images = predictor.images(image_set)

@@ -13,7 +13,9 @@ import numpy as np
 from PIL import Image
 
 from eyechart.images.image_set import ImageSet
-from eyechart.predict.run import Run, Settings
+from eyechart.predict.predictor import Predictor
+from eyechart.predict.run import Need, Run, Settings
+from eyechart.progress import Progress
 from eyechart.store import Store
 from eyechart.zoo.indexing import read_image_set
 from eyechart.zoo.zoo import Zoo, read_zoo
@@ -74,3 +76,15 @@ def index(folder: Path, spec: Mapping[str, Any], limit: int | None = None, data:
     """Index the one image set of a zoo, under the name `set`."""
     whole = {"role": "validation", **spec}
     return read_image_set(zoo_of(folder, {"set": whole}, data=data), "set", Store(folder / "store"), limit)
+
+
+def toy():
+    """The model of such a zoo: as sure of a class as its picture is red, green or blue."""
+    return lambda batch: batch.mean(axis=(1, 2))[:, :2].astype(np.float32)
+
+
+def predicted(zoo: Zoo, store: Path, needs: set[Need]) -> Run:
+    """Run the predict phase alone, in this process."""
+    run = Run(zoo, Settings(store, device="cpu"))
+    Predictor(run, Progress(io.StringIO())).prepare(needs)
+    return run

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from eyechart.checkpoints import clip
-from eyechart.checkpoints.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
+from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
+from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.checkpoints.sources import open_clip as open_clip_source
 from eyechart.checkpoints.sources import python as python_source
 from eyechart.checkpoints.sources import timm as timm_source
@@ -84,7 +85,7 @@ def test_features_are_of_the_module_that_answers(source, tmp_path, monkeypatch):
     monkeypatch.setattr(answers, "_resized", lambda module, side: made.append(side) or real(module, side))
     batch, _ = seen(checkpoint, relative_resolution(1.5))
     assert checkpoint.features(batch).shape[0] == checkpoint.answer(batch).shape[0] == len(batch)
-    assert made == [48]
+    assert made == [(48, 48)]
     assert checkpoint.embed.__self__ is answers
 
 
@@ -99,7 +100,7 @@ def test_features_are_float32_at_any_precision(tmp_path):
 
 
 BATCH = np.zeros((2, 8, 8, 3), dtype=np.uint8)
-RESOLVED = Resolved("timm", "", "", "", Preprocessing(Geometry(8, 8), (0.5,) * 3, (0.5,) * 3), 1, 3, "fp32")
+RESOLVED = Resolved("timm", "", "", "", Preprocessing(Geometry((8, 8), (8, 8)), (0.5,) * 3, (0.5,) * 3), 1, 3, "fp32")
 
 
 def embedding(embedded) -> Checkpoint:
@@ -107,7 +108,7 @@ def embedding(embedded) -> Checkpoint:
     import torch
 
     around = surroundings(None, cached=None)
-    answers = TorchAnswers(torch.nn.BatchNorm2d(3), RESOLVED.preprocessing, around, 8, None, embedded=embedded)
+    answers = TorchAnswers(torch.nn.BatchNorm2d(3), RESOLVED.preprocessing, around, (8, 8), None, embedded=embedded)
     return Checkpoint(RESOLVED, answers, embed=answers.features)
 
 

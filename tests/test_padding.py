@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eyechart.checkpoints.checkpoint import Geometry
+from eyechart.checkpoints.preprocessing import Geometry
 from eyechart.images.views import View, black_shift, relative_shift, scale, shift
 from eyechart.predict.run import Need, Run
 from tests.image_files import folder, pixels
@@ -16,17 +16,20 @@ from tests.recordings import judged
 @pytest.mark.parametrize("amount", [0, 5, 30, 75, 100])
 def test_the_share_is_that_of_the_picture_a_model_sees(height, width, amount):
     """Counted in the picture itself: white images, of which the black part is what was filled in."""
-    geometry = Geometry(224, 256)
+    geometry = Geometry((224, 224), (256, 256))
     seen = geometry.apply([black_shift(amount).of_image(np.full((height, width, 3), 255, dtype=np.uint8))])[0]
     black = float((seen < 128).mean())
-    assert black_shift(amount).padded_share(height, width, geometry.crop) == pytest.approx(black, abs=0.02)
+    assert black_shift(amount).padded_share(height, width, geometry.seen(height, width)) == pytest.approx(
+        black, abs=0.02
+    )
 
 
 def test_clip_is_padded_more_than_supervised_models():
     """Its crop takes the whole shorter side, so that the picture's edge is nearer (protocol: 91 % and 62 % at 100)."""
-    assert Geometry(224, 224).crop == 1.0
-    assert Geometry(224, 256).crop == 0.875
-    assert black_shift(100).padded_share(375, 500, 1.0) > black_shift(100).padded_share(375, 500, 0.875) > 0
+    clip, supervised = (Geometry((224, 224), (side, side)).seen(375, 500) for side in (224, 256))
+    assert clip == pytest.approx(375, abs=1)
+    assert supervised == pytest.approx(0.875 * 375, abs=1)
+    assert black_shift(100).padded_share(375, 500, clip) > black_shift(100).padded_share(375, 500, supervised) > 0
 
 
 def test_both_shifts_move_alike_and_fill_differently():
@@ -36,8 +39,8 @@ def test_both_shifts_move_alike_and_fill_differently():
     assert np.array_equal(mirrored[2:], black[2:])
     assert not black[:2].any()
     assert View.parse("black_shift(2)") == black_shift(2)
-    assert scale(2).padded_share(10, 10, 1.0) == 0.0
-    assert relative_shift(0.5).padded_share(10, 10, 1.0) == 0.5
+    assert scale(2).padded_share(10, 10, 10) == 0.0
+    assert relative_shift(0.5).padded_share(10, 10, 10) == 0.5
 
 
 def test_it_stands_with_the_predictions(tmp_path):

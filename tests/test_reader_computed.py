@@ -114,7 +114,7 @@ def test_the_fingerprint_follows_from_what_is_made(tmp_path, monkeypatch):
 
 
 def test_reading_a_chunk_decodes_each_image_once(tmp_path):
-    """All corruptions of an image follow each other, and a chunk asks for it once."""
+    """All corruptions of an image follow each other, and are made of what was decoded for the first of them."""
     asked: list[int] = []
     original = clean(tmp_path)
 
@@ -125,10 +125,11 @@ def test_reading_a_chunk_decodes_each_image_once(tmp_path):
     around = Around(tmp_path.joinpath, label_space, lambda _: replace(original, read=read), Store(tmp_path / "store"))
     spec = ComputedSet(role="corrupted", reader="computed", of="clean", severities=(1, 3))
     images = read_computed("set", spec, around)
-    images.read(np.arange(0, 100))
+    for row in range(100):
+        images.read(np.array([row]))
     assert asked == [0, 1, 2, 3]
     assert len(images.read(np.array([359, 0, 358]))) == 3
-    assert asked[4:] == [0, 11]
+    assert asked[4:] == [11]
 
 
 def test_classes_that_are_right_too_stay_so(tmp_path):

@@ -57,7 +57,7 @@ def test_layouts_and_batch_sizes(tmp_path, shape):
     """Channels first or last, any or a fixed number of images at once: the same answers."""
     made = load(graph(tmp_path / "net.onnx", shape))
     assert np.allclose(made.answer(BATCH), EXPECTED, atol=1e-6)
-    assert made.resolved.preprocessing.geometry.size == SIDE
+    assert made.resolved.preprocessing.geometry.size == (SIDE, SIDE)
 
 
 def test_half_precision_and_raw_bytes(tmp_path):
@@ -81,12 +81,14 @@ def test_any_size_needs_a_crop(tmp_path):
     with pytest.raises(BlockedError, match="takes any size: state resize and crop"):
         load(path)
     made = load(path, preprocessing={"resize": 6, "crop": SIDE})
-    assert made.resolved.preprocessing.geometry.resize == 6
+    assert made.resolved.preprocessing.geometry.resize == (6, 6)
 
 
 def test_a_contradicting_crop_is_blocked(tmp_path):
     """The graph decides."""
-    with pytest.raises(BlockedError, match="takes 4 pixels, `preprocessing:` says crop: 8"):
+    with pytest.raises(
+        BlockedError, match="takes \\(4, 4\\) pixels \\(height, width\\), `preprocessing:` says crop: 8"
+    ):
         load(graph(tmp_path / "net.onnx", ["n", 3, SIDE, SIDE]), preprocessing={"crop": 8})
 
 

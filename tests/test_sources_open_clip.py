@@ -9,7 +9,7 @@ from PIL import Image
 from eyechart.checkpoints import clip
 from eyechart.checkpoints.entries import PreprocessingEntry
 from eyechart.checkpoints.sources import open_clip as source
-from eyechart.errors import BlockedError, SpecError
+from eyechart.errors import SpecError
 from eyechart.images.labels import counted_space, label_space, named_space
 from eyechart.images.views import ORIGINAL, relative_resolution
 from tests.torch_models import CLIPS, LABELS, MERGES, NATIVE, photos, save_clip, surroundings
@@ -56,7 +56,7 @@ def test_pixels_are_open_clips_own_to_the_bit(loaded):
     """Pictures of any size and shape are resized and cropped as open_clip's image_transform does."""
     checkpoint, own = loaded
     geometry = checkpoint.resolved.geometry(ORIGINAL)
-    assert geometry.size == 32
+    assert geometry.size == (32, 32)
     steps = transform_of(own).transforms[:2]
     for picture in photos():
         image = Image.fromarray(picture)
@@ -85,7 +85,7 @@ def test_another_resolution_is_open_clips_own_resampling(tmp_path):
     larger = clip.build({**NATIVE, "vision_cfg": {**NATIVE["vision_cfg"], "image_size": 48}})
     open_clip.factory.load_checkpoint(larger, str(tmp_path / "clip.safetensors"))
     geometry = checkpoint.resolved.geometry(relative_resolution(1.5))
-    assert geometry.size == 48
+    assert geometry.size == (48, 48)
     mean, std = (
         torch.tensor(v).view(1, 3, 1, 1) for v in (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
     )
@@ -128,13 +128,13 @@ def test_the_scale_may_be_stated(tmp_path):
     assert stated.resolved.identity != learned.resolved.identity
 
 
-def test_preprocessing_that_is_no_center_crop_is_blocked_unless_stated():
-    """A model that squashes its pictures is not judged on others in silence."""
+def test_a_squashing_model_squashes():
+    """SigLIP and CLIPA distort pictures to squares, and what is stated besides does not change that."""
     module = clip.build(NATIVE)
     module.visual.preprocess_cfg = {"size": 32, "resize_mode": "squash"}
-    with pytest.raises(BlockedError, match="not a square center crop"):
-        source._preprocessing(module, PreprocessingEntry())
-    assert source._preprocessing(module, PreprocessingEntry(resize=32, crop=32)).geometry.size == 32
+    assert source._preprocessing(module, PreprocessingEntry()).geometry.mode == "squash"
+    stated = source._preprocessing(module, PreprocessingEntry(resize=32, crop=32)).geometry
+    assert (stated.size, stated.mode) == ((32, 32), "squash")
 
 
 def test_classes_are_called_by_words():

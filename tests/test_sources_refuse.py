@@ -7,7 +7,8 @@ import pickle
 import numpy as np
 import pytest
 
-from eyechart.checkpoints.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
+from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
+from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.checkpoints.sources import open_clip as open_clip_source
 from eyechart.checkpoints.sources import timm as timm_source
 from eyechart.checkpoints.sources.base import TorchAnswers, read_weights, torch_device
@@ -122,6 +123,9 @@ def test_published_weights_keep_their_head(tmp_path):
 
 def test_a_configuration_that_open_clip_cannot_build_is_named(tmp_path):
     """A key is missing, or one is too many."""
+    import torch
+
+    torch.save({"w": torch.zeros(1)}, tmp_path / "w")
     for broken in ({"embed_dim": 16}, {**NATIVE, "no_such": 1}):
         spec = open_clip_source.OpenClipSpec(source="open_clip", architecture=broken, weights="w", prompts=("a {}",))
         message = refusal(spec, tmp_path, SpecError, open_clip_source)
@@ -149,10 +153,10 @@ def answers_of(forward) -> Checkpoint:
         def forward(self, pixels):
             return forward(self, pixels)
 
-    preprocessing = Preprocessing(Geometry(8, 8), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    preprocessing = Preprocessing(Geometry((8, 8), (8, 8)), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     resolved = Resolved("timm", "", "", "", preprocessing, 1, 3, "fp32")
     around = surroundings(None, cached=None)
-    return Checkpoint(resolved, TorchAnswers(Module(), preprocessing, around, 8, None, embedded=None))
+    return Checkpoint(resolved, TorchAnswers(Module(), preprocessing, around, (8, 8), None, embedded=None))
 
 
 BATCH = np.zeros((2, 8, 8, 3), dtype=np.uint8)

@@ -32,7 +32,7 @@ def transform_of(module, side: int | None = None):
 
     config = resolve_model_data_config(module)
     if side is not None:
-        config["input_size"] = (3, side, side)
+        config["input_size"] = (3, *side)
     whole = create_transform(**config, is_training=False)
     geometry = whole.transforms[:2]
 
@@ -81,7 +81,7 @@ def test_another_resolution_is_timms_own_resampling(tmp_path):
     larger = timm.create_model(VIT["architecture"], num_classes=len(LABELS), **{**VIT["arguments"], "img_size": 48})
     larger.load_state_dict(state)
     geometry = checkpoint.resolved.geometry(relative_resolution(1.5))
-    assert geometry.size == 48
+    assert geometry.size == (48, 48)
     batch = geometry.apply(photos())
     pixels = torch.from_numpy(batch).permute(0, 3, 1, 2) / 255
     with torch.inference_mode():
@@ -94,14 +94,17 @@ def test_another_resolution_is_timms_own_resampling(tmp_path):
 
 def test_a_model_built_for_another_size_sees_that_size(tmp_path):
     """Timm's record says 224 pixels, the arguments 32: the model sees 32, and is not interpolated in silence."""
-    assert source.load(save_timm(tmp_path, **VIT), surroundings(tmp_path)).resolved.preprocessing.geometry.size == 32
+    assert source.load(save_timm(tmp_path, **VIT), surroundings(tmp_path)).resolved.preprocessing.geometry.size == (
+        32,
+        32,
+    )
 
 
 def test_models_yaml_may_restate_the_preprocessing(tmp_path):
     """Each part that is stated replaces the library's; parts that are not stay."""
     spec = save_timm(tmp_path, **CONVNEXT, preprocessing={"resize": 40, "crop": 32, "mean": [0.5, 0.5, 0.5]})
     made = source.load(spec, surroundings(tmp_path)).resolved.preprocessing
-    assert (made.geometry.resize, made.geometry.size, made.mean) == (40, 32, (0.5, 0.5, 0.5))
+    assert (made.geometry.resize, made.geometry.size, made.mean) == ((40, 40), (32, 32), (0.5, 0.5, 0.5))
     assert made.std == (0.229, 0.224, 0.225)
 
 

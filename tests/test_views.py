@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from eyechart.checkpoints.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
+from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
+from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.errors import BlockedError, SpecError
 from eyechart.images.views import (
     ORIGINAL,
@@ -77,11 +78,11 @@ def test_enlargement_by_hand():
 
 def test_resolution_by_hand():
     """A checkpoint of 64 pixels with patches of 8 sees 96 at 1.5 times, 48 at .75; its patches cannot tile 90."""
-    native = Geometry(64, 72)
-    assert native.under(relative_resolution(1.5), patch=8) == Geometry(96, 108)
-    assert native.under(relative_resolution(0.75), patch=8) == Geometry(48, 54)
-    assert native.under(relative_resolution(1.4), patch=8).size == 88
-    assert native.under(resolution(128), patch=8) == Geometry(128, 144)
+    native = Geometry((64, 64), (72, 72))
+    assert native.under(relative_resolution(1.5), patch=8) == Geometry((96, 96), (108, 108))
+    assert native.under(relative_resolution(0.75), patch=8) == Geometry((48, 48), (54, 54))
+    assert native.under(relative_resolution(1.4), patch=8).size == (88, 88)
+    assert native.under(resolution(128), patch=8) == Geometry((128, 128), (144, 144))
     with pytest.raises(BlockedError, match="patches of 8 pixels do not tile 90 pixels"):
         native.under(resolution(90), patch=8)
 
@@ -136,22 +137,31 @@ def test_other_texts_are_refused(text, offered):
 
 def test_crops_are_seen_whole():
     """The shorter side becomes the input size and nothing is cut off; views change that as they change anything."""
-    native = Geometry(224, 256)
-    assert native.whole() == Geometry(224, 224)
-    assert native.whole().crop == 1.0
+    native = Geometry((224, 224), (256, 256))
+    assert native.whole() == Geometry((224, 224), (224, 224))
+    assert native.whole().seen(300, 300) == 300
     assert native.whole().under(scale(1.5), patch=16) == native.under(scale(1.5), patch=16).whole()
-    assert native.whole().under(resolution(336), patch=16) == Geometry(336, 336)
+    assert native.whole().under(resolution(336), patch=16) == Geometry((336, 336), (336, 336))
     whole = Resolved("python", "", "", "", Preprocessing(native, (), ()), 16, 3, "fp32")
-    assert whole.geometry(ORIGINAL, whole=True) == Geometry(224, 224)
+    assert whole.geometry(ORIGINAL, whole=True) == Geometry((224, 224), (224, 224))
     assert whole.geometry(ORIGINAL) == native
     assert Geometry(None, None).whole() == Geometry(None, None)
     picture = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
-    assert np.array_equal(Geometry(8, 10).whole().apply([picture])[0], picture)
+    assert np.array_equal(Geometry((8, 8), (10, 10)).whole().apply([picture])[0], picture)
 
 
 def mean_color(side: int | None) -> Checkpoint:
     """A checkpoint that answers the mean of each image's three channels."""
-    resolved = Resolved("python", "", "", "", Preprocessing(Geometry(side, side), (), ()), 1, 3, "fp32")
+    resolved = Resolved(
+        "python",
+        "",
+        "",
+        "",
+        Preprocessing(Geometry(side and (side, side), side and (side, side)), (), ()),
+        1,
+        3,
+        "fp32",
+    )
     return Checkpoint(resolved, lambda batch: batch.mean(axis=(1, 2), dtype=np.float32))
 
 
@@ -166,6 +176,5 @@ def test_answers_keep_the_order_of_images(images, view):
 @given(pictures, st.sampled_from(VIEWS))
 def test_a_fixed_input_always_has_its_size(picture, view):
     """Whatever the picture's size and shape, a model of 16 pixels gets a square of the size that the view says."""
-    geometry = Geometry(16, 18).under(view, patch=1)
-    made = geometry.apply([picture])
-    assert made.shape == (1, geometry.size, geometry.size, 3)
+    geometry = Geometry((16, 16), (18, 18)).under(view, patch=1)
+    assert geometry.apply([picture]).shape == (1, *geometry.size, 3)

@@ -29,14 +29,37 @@ def _as_known_failure(value: Any) -> Any:
     return {"reason": value} if isinstance(value, str) else value
 
 
-class PreprocessingEntry(Entry):
-    """Replaces parts of a model's own preprocessing. `resize` is the shorter side in pixels before the center crop."""
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "hamming", "box"]
+"""Pillow's filters, by the names that timm and open_clip give them."""
 
-    resize: int | None = Field(default=None, gt=0)
-    crop: int | None = Field(default=None, gt=0)
-    interpolation: Literal["nearest", "bilinear", "bicubic"] | None = None
+CropMode = Literal["center", "squash", "border"]
+"""What becomes of an image of another aspect than the input: it is cut, distorted, or given a border."""
+
+Pixels = Annotated[int, Field(gt=0)]
+Channel = Annotated[int, Field(ge=0, le=255)]
+
+
+class PreprocessingEntry(Entry):
+    """Replaces parts of a model's own preprocessing, in timm's words.
+
+    `crop` is the input, and `resize` the size before the center is cropped: a number for a square, or [height, width].
+    With `crop_mode: center` the shorter side reaches `resize`; with `squash` both sides do; with `border` the longer
+    one, and `fill` (RGB from 0 to 255) stands around the picture.
+    """
+
+    resize: Pixels | tuple[Pixels, Pixels] | None = None
+    crop: Pixels | tuple[Pixels, Pixels] | None = None
+    crop_mode: CropMode | None = None
+    fill: tuple[Channel, Channel, Channel] | None = None
+    interpolation: Interpolation | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether it says all that decides what a model sees, so that nothing must be assumed."""
+        stated = (self.resize, self.crop, self.crop_mode, self.interpolation, self.mean, self.std)
+        return all(part is not None for part in stated)
 
 
 PREPROCESSINGS: Mapping[str, Mapping[str, Any]] = {
@@ -54,9 +77,16 @@ def _preprocessing_named(value: Any) -> Any:
     return dict(PREPROCESSINGS[value])
 
 
+class Expected(Entry):
+    """What a checkpoint is published with, as shares: on the zoo's first validation set, to find wrong loading by."""
+
+    top1: float = Field(gt=0.0, le=1.0)
+
+
 class ModelEntry(Entry):
     """What every model spec has, whatever its source."""
 
     label_space: Labels = "imagenet-1k"
     preprocessing: Annotated[PreprocessingEntry, BeforeValidator(_preprocessing_named)] = PreprocessingEntry()
+    expected: Expected | None = None
     known_failures: dict[str, Annotated[KnownFailure, BeforeValidator(_as_known_failure)]] = {}

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from eyechart.commands.saying import say
 from eyechart.judge.gates.pins import pinned, save
 
 
@@ -26,7 +27,7 @@ def add_baseline(commands: Any) -> None:
 
 def _save(arguments: argparse.Namespace) -> int:
     record = save(arguments.name, arguments.store, arguments.reports, tuple(arguments.model), replace=arguments.replace)
-    print(f"pinned {record['name']}: {_tables(record)} of {', '.join(record['models'])} at {record['precision']}")
+    say(f"pinned {record['name']}: {_tables(record)} of {', '.join(record['models'])} at {record['precision']}")
     return 0
 
 
@@ -34,9 +35,9 @@ def _list(arguments: argparse.Namespace) -> int:
     records = pinned(arguments.store)
     for record in records:
         models = ", ".join(record["models"])
-        print(f"{record['name']}  pinned {record['pinned']}  {models}  {_tables(record)}, {record['precision']}")
+        say(f"{record['name']}  pinned {record['pinned']}  {models}  {_tables(record)}, {record['precision']}")
     if not records:
-        print(f"nothing is pinned in {arguments.store}")
+        say(f"nothing is pinned in {arguments.store}")
     return 0
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from eyechart.commands.saying import say
 from eyechart.errors import EyechartError, SpecError, nearest
 from eyechart.images.entries import PixelsEntry
 from eyechart.images.image_set import ImageSet
@@ -44,11 +45,11 @@ def _check_data(options: argparse.Namespace) -> int:
     # what is computed has no files of its own that could be missing
     on_disk = [name for name, spec in zoo.image_sets.items() if not isinstance(spec, ComputedSet)]
     names = list(options.sets or on_disk)
-    print(f"zoo {zoo.name}, images under {settings.images or zoo.file.parent}")
+    say(f"zoo {zoo.name}, images under {settings.images or zoo.file.parent}")
     known = _forgotten(zoo, names, store) if options.verify else {}
     faults = {name: check_set(zoo, name, store, known.get(name, "")) for name in names}
     bad = [name for name, sound in faults.items() if not sound]
-    print(
+    say(
         f"{len(names) - len(bad)} of {len(names)} image sets are there and whole"
         + (f"; not {', '.join(bad)}" * bool(bad))
     )
@@ -67,17 +68,18 @@ def check_set(zoo: Zoo, name: str, store: Store, known: str = "") -> bool:
         classes = f"{len(set(image_set.labels.tolist()))} of {len(zoo.labels(name))} classes"
     except EyechartError as error:
         is_there = isinstance(spec, PixelsEntry) and zoo.image_path(spec.path).exists()
-        print(f"  {name:24} {'BAD' if is_there else 'MISSING':7}  {error}")
+        say(f"  {name:24} {'BAD' if is_there else 'MISSING':7}  {error}")
         return _check_training(zoo, name, store) and False
     expected = f" of {count:,}" if (count := getattr(spec, "count", None)) else ""
-    print(
+    say(
         f"  {name:24} {'ok' if not problems else 'BAD':7}  {len(image_set):,}{expected} images, {classes}, "
         f"{len(image_set.unreadable)} unreadable, fingerprint {image_set.fingerprint}"
     )
-    for problem in problems:
-        print(f"  {'':24}          {problem}")
+    # what is tolerated for the sake of this list is no remark on the set
+    for problem in [*problems, *(note for note in image_set.notes if "(allow_" not in note)]:
+        say(f"  {'':24}          {problem}")
     if known and known != image_set.fingerprint:
-        print(f"  {name:24} CHANGED  its files were changed in place without a trace; it is another set now")
+        say(f"  {name:24} CHANGED  its files were changed in place without a trace; it is another set now")
     return _check_training(zoo, name, store) and not problems
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from eyechart.commands.saying import say
 from eyechart.reports.changes import Kind, changes, claims_of, claims_of_model, differences
 from eyechart.reports.report import read_report
 
@@ -27,13 +28,13 @@ def _compare(arguments: argparse.Namespace) -> int:
         before, after = (read_report(path) for path in paths)
         changed = changes(claims_of(before), claims_of(after))
         for line in differences(before, after):
-            print(f"differs  {line}")
+            say(f"differs  {line}")
     else:
         report = read_report(arguments.reports)
         changed = changes(claims_of_model(report, arguments.before), claims_of_model(report, arguments.after))
     for change in changed:
         if change.kind is not Kind.SAME or arguments.all:
-            print(change)
+            say(change)
     count = Counter(change.kind for change in changed)
-    print(f"{len(changed)} claims: " + ", ".join(f"{count[kind]} {kind}" for kind in Kind))
+    say(f"{len(changed)} claims: " + ", ".join(f"{count[kind]} {kind}" for kind in Kind))
     return 1 if count[Kind.WORSE] else 0

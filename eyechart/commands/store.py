@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from eyechart.commands.saying import say
 from eyechart.predict.contents import holdings, kinds, leftovers, remove, size_of, usable
 from eyechart.zoo.zoo import read_zoos
 
@@ -28,11 +29,11 @@ def add_store(commands: Any) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     root = usable(arguments.store).root
-    print(f"store {root}: {megabytes(size_of(root))}")
+    say(f"store {root}: {megabytes(size_of(root))}")
     for kind, (count, size) in kinds(root).items():
-        print(f"  {kind:12} {count:6,} entries  {megabytes(size):>10}")
+        say(f"  {kind:12} {count:6,} entries  {megabytes(size):>10}")
     for model, held in holdings(root).items():
-        print(
+        say(
             f"predictions of {model}: {held.tables} tables, {megabytes(held.size)}, last made {held.made[:10]}; "
             f"{', '.join(sorted(held.image_sets))}"
         )
@@ -42,15 +43,15 @@ def _list(arguments: argparse.Namespace) -> int:
 def _prune(arguments: argparse.Namespace) -> int:
     store = usable(arguments.store)
     zoos = [zoo for file in arguments.models or [Path("models.yaml")] for zoo in read_zoos(file)]
-    with store.writing(lambda: print("another run is predicting into this store; waiting for it")):
+    with store.writing(lambda: say("another run is predicting into this store; waiting for it")):
         unused = leftovers(store.root, zoos)
         for item in unused:
-            print(f"{megabytes(item.size):>10}  {item.path.relative_to(store.root)}  {item.why}")
+            say(f"{megabytes(item.size):>10}  {item.path.relative_to(store.root)}  {item.why}")
         if arguments.yes:
             remove(unused)
     total = megabytes(sum(item.size for item in unused))
     done = "removed" if arguments.yes else "can go: --yes removes it, and what is needed after all is computed again"
-    print(f"{total} in {len(unused)} entries {done}" if unused else "nothing to remove")
+    say(f"{total} in {len(unused)} entries {done}" if unused else "nothing to remove")
     return 0
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import threading
 import warnings
 from typing import Literal
 
@@ -16,6 +18,19 @@ Orientation = Literal["exif", "stored"]
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
 """File names that are taken for images."""
+
+OTHER_SUFFIXES = frozenset(
+    {".avif", ".dng", ".exr", ".heic", ".heif", ".hdr", ".jfif", ".jp2", ".jpe", ".jxl", ".pnm", ".svg", ".tga"}
+)
+"""Images of other kinds: not read, and named where they are left out."""
+
+LARGEST_FILE = 1 << 30
+"""Bytes of an image file at most: what the largest image that is decoded takes at 16 bits a channel."""
+
+MANY_PIXELS = 1 << 25
+"""From here on, one image is checked at a time, however many threads check images."""
+
+_ONE_LARGE = threading.Lock()
 
 VERSION = 1
 """Part of every fingerprint: raise it when the same bytes are decoded to other pixels."""
@@ -48,8 +63,9 @@ def fault(content: bytes) -> str:
     try:
         with _opened(content) as image:
             image.draft("RGB", (max(1, image.width // 8), max(1, image.height // 8)))
-            image.load()
-            _eight_bits(image)
+            with _ONE_LARGE if image.width * image.height > MANY_PIXELS else contextlib.nullcontext():
+                image.load()
+                _eight_bits(image)
     except Exception as error:
         return _reason(error)
     return ""
@@ -67,10 +83,10 @@ def _eight_bits(image: PILImage.Image) -> PILImage.Image:
     if image.mode == "F":
         raise DecodeError("it holds floating-point values, whose range is not known")
     if image.mode == "I" or image.mode.startswith("I;"):
-        values = np.asarray(image).astype(np.int64)
+        values = np.asarray(image).astype(np.int32, copy=False)
         if values.min(initial=0) < 0 or values.max(initial=0) > 0xFFFF:
             raise DecodeError(f"it holds values from {values.min()} to {values.max()}, beyond 16 bits")
-        return PILImage.fromarray(np.round(values / 257).astype(np.uint8))
+        return PILImage.fromarray(((values + 128) // 257).astype(np.uint8))  # rounded: no value lies halfway
     return image
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,17 +33,29 @@ class Facts:
 
 
 def image_facts(path: Path) -> Facts:
-    """Read one image file. A file that cannot even be read has its fault as its facts."""
+    """Read one image file. A file that cannot even be read, or is none, has its fault as its facts."""
     try:
+        size = regular_size(path)
+        if size > decoding.LARGEST_FILE:
+            return Facts("", f"it takes {size:,} bytes, an image at most {decoding.LARGEST_FILE:,}")
         content = path.read_bytes()
     except OSError as error:
-        return Facts("", f"{error.strerror}")
+        return Facts("", error.strerror or str(error))
     return Facts(bytes_digest(content), decoding.fault(content))
 
 
 def file_facts(path: Path) -> Facts:
-    """Digest one file of any kind, piece by piece."""
+    """Digest one file of any kind, piece by piece. Raises OSError for what is no file: a pipe would never end."""
+    regular_size(path)
     return Facts(file_digest(path))
+
+
+def regular_size(path: Path) -> int:
+    """Bytes of a file. Raises OSError for what is none, such as a pipe or a device."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path} is no regular file")
+    return status.st_size
 
 
 def facts_of(
@@ -70,7 +83,10 @@ Mark = tuple[str, int, int, int]
 
 
 def _mark(root: Path, path: Path) -> Mark:
-    there = path.stat()
+    try:
+        there = path.stat()
+    except OSError:  # a link to nothing: looking at it tells
+        there = path.lstat()
     return os.path.relpath(path, root), there.st_size, there.st_mtime_ns, there.st_ino
 
 
@@ -85,6 +101,7 @@ def _read(cache: Path) -> dict[Mark, Facts]:
 
 def _write(cache: Path, marks: Iterable[Mark], found: Iterable[Facts], store: Store) -> None:
     rows = [(*mark, facts.digest, facts.fault) for mark, facts in zip(marks, found, strict=True)]
-    table = pa.table({name: [row[place] for row in rows] for place, name in enumerate(_COLUMNS)})
-    with contextlib.suppress(StoreError):  # a read-only store can still be judged from; its next reader looks again
+    # a read-only store can still be judged from; its next reader looks again, as after a name that is no text
+    with contextlib.suppress(StoreError, UnicodeEncodeError):
+        table = pa.table({name: [row[place] for row in rows] for place, name in enumerate(_COLUMNS)})
         store.write_file(cache, table)

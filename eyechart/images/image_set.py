@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,10 @@ from eyechart.digest import digest
 from eyechart.errors import BlockedError
 from eyechart.images.ordering import declared_order
 from eyechart.images.views import Image
-from eyechart.measures.predictions import Ints
+from eyechart.measures.predictions import Bools, Ints
+
+HELD = 1 << 28
+"""Bytes of decoded images that are held at once, however many: about 512 photographs of ImageNet's usual size."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class ImageSet:
     annotations  name → (n,) array: what else is known of each image (factors, cues, drawn values)
     fingerprint  digest of pixels, keys and labels; two sets with one fingerprint are the same images
     read         row numbers → raw images
+    digests      row numbers → digests of the bytes of those images' files; None where images have no files
     limit        how many images a `--limit` left of the declared set, or None
     also         key → further classes that are right for that image, besides its label
     of           name of the image set that this one is a part of, whose predictions it shares; or empty
@@ -49,6 +53,7 @@ class ImageSet:
     unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     has_pixels: bool = True
+    digests: Callable[[Ints], list[str]] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Count the images."""
@@ -66,7 +71,7 @@ class ImageSet:
 
     def rows(self, rows: Ints) -> ImageSet:
         """Keep some images, in the order of `rows`; the fingerprint follows from theirs."""
-        read_all = self.read
+        read_all, digests_of = self.read, self.digests
         return replace(
             self,
             keys=self.keys[rows],
@@ -74,7 +79,15 @@ class ImageSet:
             annotations={name: values[rows] for name, values in self.annotations.items()},
             fingerprint=digest(self.fingerprint, "rows", rows.tolist()),
             read=lambda wanted: read_all(rows[wanted]),
+            digests=None if digests_of is None else lambda wanted: digests_of(rows[wanted]),
         )
+
+    def among(self, other: ImageSet) -> Bools:
+        """(n,) whether an image is one of another set's too, byte for byte; none is where either has no files."""
+        if self.digests is None or other.digests is None:
+            return np.zeros(len(self), dtype=np.bool_)
+        others = set(other.digests(np.arange(len(other))))
+        return np.array([each in others for each in self.digests(np.arange(len(self)))], dtype=np.bool_)
 
 
 def checked(images: ImageSet) -> ImageSet:
@@ -85,3 +98,28 @@ def checked(images: ImageSet) -> ImageSet:
     if len(keys) != len(images):
         raise BlockedError(f"image set {images.name!r} has the key {str(keys[counts > 1][0])!r} more than once")
     return images
+
+
+class RawImages(Sequence[Image]):
+    """Some images of a set, for whoever looks at them again and again: as many as take HELD bytes are kept decoded."""
+
+    def __init__(self, images: ImageSet, rows: Ints) -> None:
+        """Read the images `rows` when they are asked for."""
+        self._images = images
+        self._rows = rows
+        self._kept: dict[int, Image] = {}
+        self._held = 0
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self._rows)
+
+    def __getitem__(self, position: Any) -> Any:
+        """Read the image at one position. Raises BlockedError where it cannot be read any more."""
+        if position in self._kept:
+            return self._kept[position]
+        image = self._images.read(self._rows[[position]])[0]
+        if self._held + image.nbytes <= HELD:
+            self._kept[position] = image
+            self._held += image.nbytes
+        return image

@@ -32,6 +32,9 @@ _SYNSETS = {
     "imagenet-r-200": "imagenet_r_synsets.txt",
 }
 
+LONGEST = 100
+"""Characters of a class that a message repeats, and more than any class number has."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelSpace:
@@ -64,13 +67,14 @@ class LabelSpace:
         wanted = sorted(set(written))
         outside = [name for name in wanted if name not in index_of]
         if outside and all(name.isdecimal() for name in wanted):
-            index_of = {name: int(name) for name in wanted}
-            outside = [name for name in wanted if int(name) >= len(self)]
+            # of thousands of digits Python makes no number
+            index_of = {name: int(name) if len(name) < LONGEST else len(self) for name in wanted}
+            outside = [name for name in wanted if index_of[name] >= len(self)]
         if outside:
             raise BlockedError(
                 f"{what}: {len(outside)} of {len(wanted)} classes are outside label space {self.name!r} "
-                f"({len(self)} classes), such as {', '.join(map(repr, outside[:3]))}: "
-                f"{nearest(outside[0], self.names)[:200]}"
+                f"({len(self)} classes), such as {', '.join(repr(name[:LONGEST]) for name in outside[:3])}: "
+                f"{nearest(outside[0][:LONGEST], self.names)[:200]}"
             )
         return {name: index_of[name] for name in wanted}
 

@@ -84,11 +84,10 @@ class View:
         """Whether this view brings something into the picture that was not there."""
         return self.kind in ("shift", "black_shift", "relative_shift")
 
-    def padded_share(self, height: int, width: int, crop: float) -> float:
-        """Share of what a model sees that a shift had to fill in: the center crop takes `crop` of the shorter side."""
+    def padded_share(self, height: int, width: int, seen: float) -> float:
+        """Share of what a model sees that a shift had to fill in: it sees `seen` pixels of the longer side's middle."""
         short, long = min(height, width), max(height, width)
         moved = round(self.amount * (short if self.kind == "relative_shift" else 1)) if self.pads else 0
-        seen = crop * short
         return min(1.0, max(0.0, moved - (long - seen) / 2) / seen)
 
 

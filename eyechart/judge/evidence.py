@@ -72,8 +72,12 @@ class Evidence:
 
     @property
     def tasks(self) -> list[Predictions]:
-        """Answers of the linear probes for each task of a group."""
-        return [self._probe(name) for name in self._subject.sets]
+        """Answers of the linear probes for each task of a group that shows images which its probes did not learn from.
+
+        Raises NotApplicableError for a group without such a task.
+        """
+        names = [name for name in self._subject.sets if not self._run.learned_by_heart(name)]
+        return [self._probe(name) for name in names or self._subject.sets]
 
     @property
     def clean(self) -> Predictions:

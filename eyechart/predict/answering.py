@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from eyechart.images.image_set import ImageSet, RawImages
 from eyechart.images.views import ORIGINAL, View
 from eyechart.images.views import VERSION as VIEWS_VERSION
 from eyechart.measures.predictions import Ints
 from eyechart.predict.run import FEATURES, Cost, Need, Run, protocol_of, versions
 
 if TYPE_CHECKING:
-    from eyechart.checkpoints.checkpoint import Batch, Checkpoint, Geometry
+    from eyechart.checkpoints.checkpoint import Checkpoint
+    from eyechart.checkpoints.preprocessing import Batch, Geometry
     from eyechart.checkpoints.readouts import Answers, Readout
-    from eyechart.images.image_set import ImageSet
     from eyechart.images.views import Image
     from eyechart.measures.predictions import Floats
 
@@ -111,7 +112,7 @@ def keep_contract(run: Run, job: Job) -> None:
     """Try a contract and keep its outcome. Raises BlockedError where the checkpoint does not answer."""
     from eyechart.predict.contracts import IMAGES, check
 
-    raw = job.images.read(np.arange(min(IMAGES, len(job.images))))
+    raw = RawImages(job.images, np.arange(min(IMAGES, len(job.images))))
     batch = job.geometry(ORIGINAL).apply(raw)
     finding = check(job.need.contract, job.checkpoint.answer, batch, run.settings.precision)
     run.store.write_json("contracts", job.key, asdict(finding))
@@ -125,10 +126,10 @@ def keep_search(run: Run, job: Job) -> None:
     from eyechart.predict.searches import picture, search, searched_rows
 
     rows = searched_rows(job.images.keys)
-    raw = job.images.read(rows)
+    raw = RawImages(job.images, rows)
 
     def answer(images: Sequence[Image], view: View) -> Answers:
-        batch = job.geometry(view).apply([view.of_image(image) for image in images])
+        batch = job.geometry(view).apply(view.of_image(image) for image in images)
         return job.read_out(forward(job.checkpoint.answer, batch, run.cost))
 
     part = job.images.rows(rows)
@@ -143,8 +144,8 @@ def keep_search(run: Run, job: Job) -> None:
     run.store.write_json("searches", job.key, asdict(found))
 
 
-def keep_probe(run: Run, job: Job, learned: tuple[ImageSet, str], asked: str) -> None:
-    """Fit a linear probe on the embeddings of the training images, and keep its answers to the others.
+def keep_probe(run: Run, job: Job, rows: Ints, learned: tuple[ImageSet, str], asked: str) -> None:
+    """Fit a linear probe on the embeddings of the training images, and keep its answers to the images `rows`.
 
     learned  the training images, and the key of their embeddings; `asked` is the key of those of the task's own images
     Raises BlockedError where there is nothing to learn from, or embeddings are not numbers.
@@ -154,8 +155,7 @@ def keep_probe(run: Run, job: Job, learned: tuple[ImageSet, str], asked: str) ->
     images, key = learned
     classes = len(run.zoo.labels(job.need.image_set))
     probe = probes.fit(_features(run, key), images.labels, images.keys, classes, protocol_of(job.need))
-    logits = probe.logits(_features(run, asked), job.images.keys)
-    rows = np.arange(len(job.images))
+    logits = probe.logits(_features(run, asked)[rows], job.images.keys[rows])
     told = {"fitted_on": images.fingerprint, "probe": probe.record}
     run.store.write_part(job.key, 0, predictions_table(job, rows, logits))
     run.store.finish(job.key, meta_of(run, job, **told))

@@ -14,7 +14,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyechart.checkpoints.checkpoint import Batch, Logits
+from eyechart.checkpoints.checkpoint import Logits
+from eyechart.checkpoints.preprocessing import Batch
 from eyechart.predict.exploring import steady
 
 Answer: TypeAlias = Callable[[Batch], Logits]

@@ -16,6 +16,7 @@ from eyechart.errors import BlockedError, EyechartError, NotApplicableError
 from eyechart.images.entries import labels_of
 from eyechart.images.image_set import ImageSet
 from eyechart.images.views import View
+from eyechart.measures.predictions import Bools
 from eyechart.predict.recorded import RecordedAnswers
 from eyechart.predict.run import FEATURES, Address, Need, Run, protocol_of, versions
 from eyechart.progress import Progress
@@ -39,6 +40,7 @@ class Locator:
         self._progress = progress
         self._images: dict[str, ImageSet] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
+        self._unseen: dict[str, Bools] = {}
 
     def images(self, name: str) -> ImageSet:
         """Index an image set, or the training images of one, once. Raises BlockedError where it cannot be."""
@@ -50,6 +52,19 @@ class Locator:
             run.store.keep_index(images.fingerprint, lambda: index_of(images))
             run.image_sets[name] = {"count": len(images), "fingerprint": images.fingerprint, **_remarks(images)}
         return self._images[name]
+
+    def unseen(self, task: str) -> Bools:
+        """(n,) which images of a transfer task its probes do not learn from, by the bytes of their files.
+
+        Raises NotApplicableError where they learn from all of them, BlockedError where images are not there.
+        """
+        if task not in self._unseen:
+            images = self.images(task)
+            self._unseen[task] = ~images.among(self.images(task + TRAINING))
+            self.run.image_sets[task].update(_seen_in_training(images, ~self._unseen[task]))
+        if not self._unseen[task].any():
+            raise NotApplicableError(self.run.image_sets[task]["notes"][-1])
+        return self._unseen[task]
 
     def checkpoint(self, model: str) -> Checkpoint:
         """Load a checkpoint, once, and keep what it resolved to, so that a warm run need not load it.
@@ -102,6 +117,8 @@ class Locator:
                 return self._locate_part(need)
             if self.is_recorded(need.model):
                 return RecordedAnswers(run).locate(need, images)
+            if need.is_probe:
+                self.unseen(need.image_set)
             resolved = self.known(need.model)
             if resolved is None:
                 return False
@@ -142,7 +159,8 @@ class Locator:
                 raise NotApplicableError(f"a linear probe needs features: {resolved.no_features}")
             learned = self.images(need.image_set + TRAINING)
             how = probes.identity(protocol_of(need))
-            return digest(resolved.identity, images.fingerprint, learned.fingerprint, how, *cropped)
+            fewer = [] if self.unseen(need.image_set).all() else ["unseen"]
+            return digest(resolved.identity, images.fingerprint, learned.fingerprint, how, *cropped, *fewer)
         through = self.readout(need).identity
         if through and resolved.answers == "labels":
             raise NotApplicableError(f"its answers are labels only, which cannot be read out as {images.label_space!r}")
@@ -172,13 +190,15 @@ class Locator:
             return None
         resolved = Resolved.from_json(record)
         self.run.fingerprints[model] = resolved.identity
+        if resolved.assumed:
+            self.run.assumptions[model] = resolved.assumed
         return resolved
 
     def _resolution_key(self, model: str) -> str:
         """Key of what a checkpoint resolves to: its entry in `models.yaml`, its weights, its libraries' versions."""
         spec = self.live(model)
         weights = _source(spec).weights(spec, self.run.zoo.file.parent)
-        entry = spec.model_dump(mode="json", exclude={"known_failures", "weights"})
+        entry = spec.model_dump(mode="json", exclude={"known_failures", "expected", "weights"})
         classes = labels_of(spec.label_space).names
         return digest(entry, weights, classes, self.run.settings.precision, versions(_source(spec).LIBRARIES))
 
@@ -204,6 +224,18 @@ def _remarks(images: ImageSet) -> dict[str, Any]:
     """What a run tells of an image set besides its count and fingerprint."""
     remarks = {"of": images.of, "several_labels": len(images.also), "notes": list(images.notes)}
     return {name: value for name, value in remarks.items() if value}
+
+
+def _seen_in_training(images: ImageSet, seen: Bools) -> dict[str, Any]:
+    """What a run tells of a transfer task besides, where some of its images are training images too."""
+    count, too = int(seen.sum()), f"images of {images.name!r} are training images too, byte for byte"
+    if not count:
+        return {}
+    if count == len(images):
+        note = f"all {count:,} {too}: what is known by heart measures no transfer"
+    else:
+        note = f"{count:,} of {len(images):,} {too}, and left out"
+    return {"seen_in_training": count, "notes": [*images.notes, note]}
 
 
 def _source(spec: LiveSpec) -> Any:

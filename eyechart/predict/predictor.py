@@ -14,18 +14,17 @@ import numpy as np
 
 from eyechart.errors import BlockedError, NotApplicableError, StoreError
 from eyechart.images.image_set import ImageSet
-from eyechart.images.views import ORIGINAL, View
 from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import (
     Job,
     features_table,
-    forward,
     keep_contract,
     keep_probe,
     keep_search,
     meta_of,
     predictions_table,
 )
+from eyechart.predict.chunk import Chunk
 from eyechart.predict.locating import TRAINING, Locator
 from eyechart.predict.pace import Pace
 from eyechart.predict.recorded import RecordedAnswers
@@ -34,7 +33,7 @@ from eyechart.predict.searches import most_answers
 from eyechart.progress import Progress
 
 if TYPE_CHECKING:
-    from eyechart.checkpoints.checkpoint import Batch, Checkpoint, Geometry
+    from eyechart.checkpoints.checkpoint import Checkpoint
 
 CHUNK = 512
 """Images read, answered and written to disk at a time."""
@@ -173,7 +172,8 @@ class Predictor(Locator):
         task = job.need.image_set
         learned, asked = (run.address(Need(job.need.model, name, FEATURES)) for name in (task + TRAINING, task))
         try:
-            keep_probe(run, job, (self.images(task + TRAINING), learned), asked)
+            rows = np.flatnonzero(self.unseen(task))
+            keep_probe(run, job, rows, (self.images(task + TRAINING), learned), asked)
         except BlockedError as error:  # a claim about a group of tasks must say which of them
             raise BlockedError(f"image set {task!r}: {error}") from error
 
@@ -195,39 +195,11 @@ class Predictor(Locator):
                 run.addresses[job.need] = Address(job.key)
 
     def _predict_chunk(self, images: ImageSet, rows: Ints, jobs: list[Job]) -> None:
-        try:
-            with self._pace.of_set(images.name, len(rows)):
-                raw = images.read(rows)
-        except BlockedError as error:  # a file that changed since the set was indexed
-            for job in jobs:
-                self._refuse(job, error)
-            return
-        self.run.cost.images_read += len(rows)
-        for view_name in dict.fromkeys(job.need.view for job in jobs):
-            view = ORIGINAL if view_name == FEATURES else View.parse(view_name)
-            try:
-                changed = [view.of_image(image) for image in raw]
-            except BlockedError as error:
-                for job in (job for job in jobs if job.need.view == view_name):
-                    self._refuse(job, error)
-                continue
-            batches: dict[Geometry, Batch] = {}
-            for job in (job for job in jobs if job.need.view == view_name):
-                geometry = job.geometry(view)
-                if geometry not in batches:
-                    batches[geometry] = geometry.apply(changed)
-                try:
-                    with self._pace.of_model(job.need.model, len(rows)):
-                        answers = forward(job.asked, batches[geometry], self.run.cost)
-                except (BlockedError, NotApplicableError) as error:
-                    self._refuse(job, error)
-                    continue
-                if view_name == FEATURES:
-                    table = features_table(images, rows, answers)
-                else:
-                    shares = [
-                        view.padded_share(image.shape[0], image.shape[1], geometry.crop) for image in raw if view.pads
-                    ]
-                    table = predictions_table(job, rows, answers, shares)
-                self.run.store.write_part(job.key, int(rows[0]), table)
-                self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {view_name}")
+        chunk = Chunk(images, rows, jobs, self._pace, self.run.cost, self._refuse)
+        for job, answers, shares in chunk.answers():
+            if job.need.view == FEATURES:
+                table = features_table(images, rows, answers)
+            else:
+                table = predictions_table(job, rows, answers, shares)
+            self.run.store.write_part(job.key, int(rows[0]), table)
+            self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {job.need.view}")

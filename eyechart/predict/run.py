@@ -103,13 +103,15 @@ class Cost:
 class Run:
     """One evaluation of a zoo.
 
-    `addresses`, `fingerprints` and `counts` are plain data: a worker is given them and reads the store with them.
+    `addresses`, `fingerprints`, `assumptions` and `image_sets` are plain data: a worker is given them, and reads the
+    store with them.
     """
 
     zoo: Zoo
     settings: Settings
     addresses: dict[Need, Address] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
+    assumptions: dict[str, str] = field(default_factory=dict)
     image_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     _read: dict[Need, Predictions] = field(default_factory=dict)
@@ -201,11 +203,16 @@ class Run:
             raise BlockedError(f"image set {image_set!r} was not indexed in this run")
         return self.store.read_index(self.image_sets[image_set]["fingerprint"])
 
+    def learned_by_heart(self, task: str) -> bool:
+        """Whether probes learn from all images of a transfer task, so that it measures no transfer."""
+        about = self.image_sets.get(task, {})
+        return bool(about) and about.get("seen_in_training") == about["count"]
+
     def notes(self, need: Need) -> str:
-        """What was tolerated in meeting a need, in words; mostly nothing."""
+        """What was assumed and tolerated in meeting a need, in words; mostly nothing."""
         address = self.addresses.get(need, Address())
-        found = [*self.image_sets.get(need.image_set, {}).get("notes", ()), address.note, self._padded(need, address)]
-        return "; ".join(filter(None, found))
+        tolerated = [*self.image_sets.get(need.image_set, {}).get("notes", ()), address.note]
+        return "; ".join(filter(None, [self.assumptions.get(need.model), *tolerated, self._padded(need, address)]))
 
     def _padded(self, need: Need, address: Address) -> str:
         if need.view == ORIGINAL or not address.key or "padded" not in self.store.columns(address.key):
@@ -263,11 +270,11 @@ class Run:
     def dump(self) -> str:
         """Everything a worker needs to judge, as plain text."""
         addresses = [[asdict(need), asdict(address)] for need, address in self.addresses.items()]
-        return json.dumps([addresses, self.fingerprints, self.image_sets])
+        return json.dumps([addresses, self.fingerprints, self.assumptions, self.image_sets])
 
     def adopt(self, dumped: str) -> None:
         """Take over what `dump` wrote."""
-        addresses, self.fingerprints, self.image_sets = json.loads(dumped)
+        addresses, self.fingerprints, self.assumptions, self.image_sets = json.loads(dumped)
         self.addresses = {Need(**need): Address(**address) for need, address in addresses}
 
 

@@ -120,8 +120,8 @@ class Zoo(BaseModel):
             raise SpecError(
                 f"--checkpoint {name}=…: {name!r} is another model of zoo {self.name!r}; give another NAME="
             )
-        change = {"weights": str(weights), **({"pretrained": None} if hasattr(spec, "pretrained") else {})}
-        return self.model_copy(update={"models": {**self.models, name: spec.model_copy(update=change)}})
+        named = spec.model_copy(update={"weights": str(weights)})  # a tag still says whose preprocessing it has
+        return self.model_copy(update={"models": {**self.models, name: named}})
 
     def sets_with(self, roles: tuple[Role, ...]) -> list[str]:
         """Name the image sets that play one of these roles, in the file's order."""

@@ -13,8 +13,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from eyechart.checkpoints.checkpoint import Batch, Checkpoint, Geometry, Logits, Preprocessing, Resolved
+from eyechart.checkpoints.checkpoint import Checkpoint, Logits, Resolved
 from eyechart.checkpoints.entries import ModelEntry
+from eyechart.checkpoints.preprocessing import Batch, Geometry, Preprocessing, Size, square
 from eyechart.checkpoints.sources.base import Surroundings, weights_digest, weights_file
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError
@@ -55,7 +56,7 @@ class Input:
     name: str
     numbers: type[np.generic]
     channels_last: bool
-    side: int | None
+    size: Size | None
     batch: int | None
 
 
@@ -144,21 +145,27 @@ def _input(path: Path, session: Any) -> Input:
         )
     last = sizes[1] != 3
     height, width = sizes[1:3] if last else sizes[2:4]
-    if height != width:
-        raise BlockedError(f"{path}: input {graph_input.name!r} is {graph_input.shape}, expected squares")
-    return Input(graph_input.name, _TYPES[graph_input.type], last, height, sizes[0])
+    if (height is None) != (width is None):
+        raise BlockedError(
+            f"{path}: input {graph_input.name!r} is {graph_input.shape}: one side is fixed and the other is not"
+        )
+    size = None if height is None or width is None else (height, width)
+    return Input(graph_input.name, _TYPES[graph_input.type], last, size, sizes[0])
 
 
 def _preprocessing(spec: OnnxSpec, graph_input: Input) -> Preprocessing:
     stated = spec.preprocessing
-    side = stated.crop or graph_input.side
-    if side is None:
+    size = square(stated.crop) if stated.crop else graph_input.size
+    if size is None:
         raise BlockedError("this ONNX graph takes any size: state resize and crop under `preprocessing:`")
-    if graph_input.side not in (None, side):
-        raise BlockedError(f"this ONNX graph takes {graph_input.side} pixels, `preprocessing:` says crop: {side}")
+    if graph_input.size not in (None, size):
+        raise BlockedError(
+            f"this ONNX graph takes {graph_input.size} pixels (height, width), "
+            f"`preprocessing:` says crop: {stated.crop}"
+        )
     if graph_input.numbers is not np.uint8 and (stated.mean is None or stated.std is None):
         raise BlockedError("an ONNX file does not tell its normalization: state mean and std under `preprocessing:`")
-    usual = Preprocessing(Geometry(side, stated.resize or side), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    usual = Preprocessing(Geometry(size, size), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     return usual.overridden(stated)
 
 
@@ -174,7 +181,7 @@ class _Answers:
         self._spec = spec
 
     def __call__(self, batch: Batch) -> Logits:
-        """(n, side, side, 3) uint8 → (n, classes) float32."""
+        """(n, height, width, 3) uint8 → (n, classes) float32."""
         pixels = self._pixels(batch)
         size = self._input.batch or len(pixels)
         parts = [self._run(pixels[start : start + size], size) for start in range(0, len(pixels), size)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from eyechart.checkpoints import clip
-from eyechart.checkpoints.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved
-from eyechart.checkpoints.entries import ModelEntry, PreprocessingEntry
-from eyechart.checkpoints.sources import hub
+from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
+from eyechart.checkpoints.entries import CropMode, ModelEntry, PreprocessingEntry
+from eyechart.checkpoints.preprocessing import Geometry, Preprocessing, Size, square
+from eyechart.checkpoints.sources import hub, tags
 from eyechart.checkpoints.sources import timm as timm_source
 from eyechart.checkpoints.sources.base import (
     Surroundings,
@@ -32,9 +33,14 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("torch", "timm", "open_clip_torch")
 
+_CROP_MODES: Mapping[str, CropMode] = {"shortest": "center", "squash": "squash", "longest": "border"}
+"""open_clip's resize modes, as timm calls them."""
+
 
 class OpenClipSpec(ModelEntry):
     """A named open_clip model with a pretrained tag, or a configuration with a weights file.
+
+    A named model may have both: then the file's weights are judged with the tag's preprocessing and activation.
 
     A configuration has open_clip's own keys; `vision_cfg.timm_arguments` are keyword arguments of a timm trunk.
     `merges` is the byte-pair merges of a tokenizer of the user's own.
@@ -51,8 +57,12 @@ class OpenClipSpec(ModelEntry):
     @model_validator(mode="after")
     def _weights_are_named(self) -> OpenClipSpec:
         from_hub = isinstance(self.architecture, str) and self.architecture.startswith((hub.REMOTE, hub.LOCAL))
-        if (self.pretrained is None) == (self.weights is None) and not (from_hub and self.weights is None):
-            raise ValueError("give exactly one of 'pretrained' and 'weights'")
+        if self.pretrained is None and self.weights is None and not from_hub:
+            raise ValueError(
+                "give 'pretrained' (a tag), 'weights' (a file), or both: the file's weights, the tag's ways"
+            )
+        if self.pretrained is not None and (from_hub or isinstance(self.architecture, dict)):
+            raise ValueError("'pretrained' names a tag of an architecture that open_clip names")
         if self.pretrained is not None and Path(self.pretrained).suffix in (".pt", ".pth", ".bin", ".safetensors"):
             raise ValueError(f"'pretrained' names a tag; the file {self.pretrained!r} belongs under 'weights'")
         if isinstance(self.architecture, dict) and self.weights is None:
@@ -80,12 +90,11 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
 
     Raises SpecError for an unknown model or prompt set, BlockedError where weights cannot be had or do not fit.
     """
-    module = _build(spec, around.root)
-    note = ""
+    state, note, openai = _read(spec, around.root)
+    known = _provenance(spec)
+    module = _build(spec, around.root, known, quick_gelu=openai or known.quick_gelu)
     if spec.weights:
-        path = weights_file(around.root, spec.weights)
-        state, note = read_weights(path)
-        fill(module, state, path)
+        note = ", ".join(filter(None, [note, fill(module, state, weights_file(around.root, spec.weights))]))
     module.eval()
     preprocessing = _preprocessing(module, spec.preprocessing)
     templates, names = _templates(spec.prompts), _class_names(around.labels)
@@ -99,23 +108,54 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
     )
     resolved = Resolved(
         source="open_clip",
-        architecture=digest(spec.architecture),
+        architecture=digest(spec.architecture, *["quick_gelu"] * (openai or known.quick_gelu)),
         weights=identity,
         classifier=classifier,
         preprocessing=preprocessing,
         patch=_patch(module),
         classes=len(names),
         precision=around.precision,
+        assumed="" if openai else known.assumed,
     )
     scale = float(module.logit_scale.detach().exp()) if spec.logit_scale == "model" else float(spec.logit_scale)
     zero_shot = _zero_shot(module, text, scale)
-    own = _own_side(module)
-    resized = _resized(spec, around.root)
+    own = _own_size(module)
+    resized = _resized(spec, around.root, quick_gelu=openai or known.quick_gelu)
     answers = TorchAnswers(zero_shot, preprocessing, around, own, resized, embedded=_embedded)
     return Checkpoint(resolved, answers, note, answers.features)
 
 
-def _build(spec: OpenClipSpec, root: Path) -> Any:
+def _read(spec: OpenClipSpec, root: Path) -> tuple[dict[str, torch.Tensor], str, bool]:
+    """The state dict of a weights file, what was done to find it, and whether it is OpenAI's own."""
+    if not spec.weights:
+        return {}, "", False
+    state, note = read_weights(weights_file(root, spec.weights))
+    openai = state.keys() >= tags.OPENAI_KEYS
+    if openai:
+        state = {key: value for key, value in state.items() if key not in tags.OPENAI_KEYS}
+    return state, note, openai
+
+
+def _provenance(spec: OpenClipSpec) -> tags.Provenance:
+    """What is known of the weights: the tag's ways, for a file what all tags of its architecture share.
+
+    A configuration of the user's own, and a repository of a hub, say themselves how their images are prepared.
+    """
+    if not isinstance(spec.architecture, str) or ":" in spec.architecture:
+        return tags.Provenance({})
+    _require_known(spec.architecture)
+    return tags.provenance(spec.architecture, spec.pretrained, stated=spec.preprocessing.complete)
+
+
+def _require_known(architecture: str) -> None:
+    import open_clip
+
+    if architecture not in open_clip.list_models():
+        allowed = nearest(architecture, open_clip.list_models())[:300]
+        raise SpecError(f"open_clip has no architecture {architecture!r}: {allowed}")
+
+
+def _build(spec: OpenClipSpec, root: Path, known: tags.Provenance, *, quick_gelu: bool) -> Any:
     import open_clip
 
     if isinstance(spec.architecture, dict):
@@ -123,12 +163,14 @@ def _build(spec: OpenClipSpec, root: Path) -> Any:
             return clip.build(spec.architecture)
         except (KeyError, TypeError, RuntimeError) as error:
             raise SpecError(f"open_clip cannot build the architecture {spec.architecture}: {error}") from error
-    if ":" not in spec.architecture and spec.architecture not in open_clip.list_models():
-        allowed = nearest(spec.architecture, open_clip.list_models())[:300]
-        raise SpecError(f"open_clip has no architecture {spec.architecture!r}: {allowed}")
     try:
-        named = hub.located(spec.architecture, root)
-        return open_clip.create_model(named, pretrained=spec.pretrained, load_weights=spec.weights is None)
+        return open_clip.create_model(
+            hub.located(spec.architecture, root),
+            pretrained=None if spec.weights else spec.pretrained,
+            load_weights=spec.weights is None,
+            force_quick_gelu=quick_gelu,
+            force_preprocess_cfg=dict(known.preprocessing),
+        )
     except Exception as error:  # the hub's client raises many kinds when it cannot be reached
         if spec.architecture.startswith(hub.LOCAL):
             raise BlockedError(f"open_clip cannot load {spec.architecture!r}: {error}") from error
@@ -140,15 +182,11 @@ def _preprocessing(module: Any, stated: PreprocessingEntry) -> Preprocessing:
     import open_clip
 
     config = open_clip.model.get_model_preprocess_cfg(module)
-    if config.get("resize_mode") not in (None, "shortest") and None in (stated.resize, stated.crop):
-        raise BlockedError(
-            f"preprocessing of this open_clip model is not a square center crop: {config}. State resize and crop "
-            "under `preprocessing:`"
-        )
-    size = config.get("size", module.visual.image_size)
-    side = int(size[0] if isinstance(size, tuple | list) else size)
+    size = square(config.get("size", module.visual.image_size))
+    mode = _CROP_MODES[config.get("resize_mode") or "shortest"]
+    fill = config.get("fill_color") or 0
     return Preprocessing(
-        Geometry(side, side, config.get("interpolation", "bicubic")),
+        Geometry(size, size, config.get("interpolation", "bicubic"), mode, (fill, fill, fill)),
         tuple(config.get("mean") or open_clip.OPENAI_DATASET_MEAN),
         tuple(config.get("std") or open_clip.OPENAI_DATASET_STD),
     ).overridden(stated)
@@ -238,26 +276,29 @@ def _patch(module: Any) -> int:
     return int(getattr(visual, "patch_size", (1,))[0])  # open_clip's ResNets have no patches
 
 
-def _own_side(module: Any) -> int | None:
+def _own_size(module: Any) -> Size | None:
     visual = module.visual
     if hasattr(visual, "trunk"):
-        return timm_source.own_side(visual.trunk)
-    return int(np.ravel(visual.image_size)[0])
+        return timm_source.own_size(visual.trunk)
+    return square(visual.image_size)
 
 
-def _resized(spec: OpenClipSpec, root: Path) -> Callable[[Any, int], Any]:
-    def resized(zero_shot: Any, side: int) -> Any:
+def _resized(spec: OpenClipSpec, root: Path, *, quick_gelu: bool) -> Callable[[Any, Size], Any]:
+    def resized(zero_shot: Any, size: Size) -> Any:
         if hasattr(zero_shot.visual, "trunk"):
-            timm_source.resized(zero_shot.visual.trunk, side)
+            timm_source.resized(zero_shot.visual.trunk, size)
             return zero_shot
         import open_clip
 
         if isinstance(spec.architecture, dict):
-            vision = {**spec.architecture["vision_cfg"], "image_size": side}
+            vision = {**spec.architecture["vision_cfg"], "image_size": size}
             larger = clip.build({**spec.architecture, "vision_cfg": vision})
         else:
             larger = open_clip.create_model(
-                hub.located(spec.architecture, root), force_image_size=side, load_weights=False
+                hub.located(spec.architecture, root),
+                force_image_size=size,
+                load_weights=False,
+                force_quick_gelu=quick_gelu,
             )
         state = {f"visual.{key}": value for key, value in zero_shot.visual.state_dict().items()}
         open_clip.model.resize_pos_embed(state, larger)

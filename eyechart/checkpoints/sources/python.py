@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from eyechart.checkpoints.checkpoint import Batch, Checkpoint, Features, Geometry, Logits, Preprocessing, Resolved
+from eyechart.checkpoints.checkpoint import Checkpoint, Features, Logits, Resolved
 from eyechart.checkpoints.entries import ModelEntry
+from eyechart.checkpoints.preprocessing import Batch, Geometry, Preprocessing
 from eyechart.checkpoints.sources.base import Surroundings
 from eyechart.digest import digest
 from eyechart.errors import BlockedError

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from eyechart.checkpoints.checkpoint import Checkpoint, Geometry, Preprocessing, Resolved, resize_before_crop
+from pydantic import model_validator
+
+from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
 from eyechart.checkpoints.entries import ModelEntry, PreprocessingEntry
+from eyechart.checkpoints.preprocessing import BLACK, Geometry, Preprocessing, Size, gray_of, resize_before_crop, square
 from eyechart.checkpoints.sources import hub
 from eyechart.checkpoints.sources.base import (
     Surroundings,
@@ -26,19 +29,34 @@ LIBRARIES = ("torch", "timm")
 
 
 class TimmSpec(ModelEntry):
-    """A timm architecture and keyword arguments for it; without `weights`, timm fetches the tag in its name."""
+    """A timm architecture and keyword arguments for it; without `weights`, timm fetches the tag in its name.
+
+    The tag may also stand under `pretrained`. Beside `weights` it says whose preprocessing the file was trained with.
+    """
 
     source: Literal["timm"]
     architecture: str
     arguments: dict[str, Any] = {}
     weights: str | None = None
+    pretrained: str | None = None
+
+    @model_validator(mode="after")
+    def _one_tag(self) -> TimmSpec:
+        if self.pretrained is not None and (":" in self.architecture or "." in self.architecture):
+            raise ValueError(f"'pretrained' names a tag, and so does the architecture {self.architecture!r}: give one")
+        return self
+
+    @property
+    def named(self) -> str:
+        """The architecture with its tag, as timm writes them."""
+        return f"{self.architecture}.{self.pretrained}" if self.pretrained else self.architecture
 
 
 def weights(spec: TimmSpec, root: Path) -> str:
     """Identify the weights: a digest of the file's bytes, or the published tag, whose content never changes."""
     if spec.weights:
         return weights_digest(root, spec.weights)
-    return f"timm:{spec.architecture}:{hub.content_of(spec.architecture, root)}"
+    return f"timm:{spec.named}:{hub.content_of(spec.named, root)}"
 
 
 def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
@@ -51,7 +69,7 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
     if spec.weights:
         path = weights_file(around.root, spec.weights)
         state, note = read_weights(path)
-        fill(module, state, path)
+        note = ", ".join(filter(None, [note, fill(module, state, path)]))
     preprocessing = _preprocessing(module, spec.preprocessing)
     resolved = Resolved(
         source="timm",
@@ -62,21 +80,29 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
         patch=patch_side(module),
         classes=len(around.labels),
         precision=around.precision,
+        assumed=_assumed(spec, module),
     )
-    answers = TorchAnswers(module, preprocessing, around, own_side(module), resized, embedded=pooled)
+    answers = TorchAnswers(module, preprocessing, around, own_size(module), resized, embedded=pooled)
     return Checkpoint(resolved, answers, note, answers.features)
+
+
+def _assumed(spec: TimmSpec, module: Any) -> str:
+    """Whose preprocessing a weights file is given where nothing says its own: that of timm's first tag."""
+    if not spec.weights or spec.preprocessing.complete or ":" in spec.named or "." in spec.named:
+        return ""
+    tag = module.pretrained_cfg.get("tag")
+    whose = f"that of timm's {spec.named}.{tag}" if tag else "timm's usual one"
+    return f"its preprocessing is not stated: {whose} is taken ({_preprocessing(module, spec.preprocessing)})"
 
 
 def _name(spec: TimmSpec, module: Any) -> str:
     """The architecture's own name, which a hub does not need to tell."""
-    return str(
-        module.pretrained_cfg["architecture"] if ":" in spec.architecture else spec.architecture.partition(".")[0]
-    )
+    return str(module.pretrained_cfg["architecture"] if ":" in spec.named else spec.named.partition(".")[0])
 
 
 def _build(spec: TimmSpec, classes: int, root: Path) -> Any:
     module = _created(spec, classes, root)
-    if spec.weights is None and ":" in spec.architecture:
+    if spec.weights is None and ":" in spec.named:
         _require_own_head(spec, module.pretrained_cfg["num_classes"], classes)
     return module
 
@@ -85,22 +111,26 @@ def _require_own_head(spec: TimmSpec, own: int, classes: int) -> None:
     """Refuse another number of classes: timm would put a head of random weights in place of the published one."""
     if own != classes:
         raise SpecError(
-            f"the published weights of {spec.architecture!r} answer with {own} classes, the label space has {classes}"
+            f"the published weights of {spec.named!r} answer with {own} classes, the label space has {classes}"
         )
 
 
 def _created(spec: TimmSpec, classes: int, root: Path) -> Any:
     import timm
 
-    name = spec.architecture.partition(".")[0]
-    if ":" not in spec.architecture and not timm.is_model(name):
+    name = spec.named.partition(".")[0]
+    if ":" not in spec.named and not timm.is_model(name):
         raise SpecError(f"timm has no architecture {name!r}: {nearest(name, timm.list_models())[:300]}")
-    published = None if spec.weights else timm.get_pretrained_cfg(spec.architecture)
-    if published is not None:
+    try:
+        published = None if spec.weights and spec.named == name else timm.get_pretrained_cfg(spec.named)
+    except RuntimeError as error:
+        tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{name}.*")]
+        raise SpecError(f"timm has no tag {spec.named!r}: {nearest(spec.named.partition('.')[2], tags)}") from error
+    if published is not None and not spec.weights:
         _require_own_head(spec, published.num_classes, classes)
     try:
         return timm.create_model(
-            hub.located(spec.architecture, root),
+            hub.located(spec.named, root),
             pretrained=spec.weights is None,
             num_classes=classes,
             **spec.arguments,
@@ -108,27 +138,28 @@ def _created(spec: TimmSpec, classes: int, root: Path) -> Any:
     except TypeError as error:
         raise SpecError(f"timm's {name!r} does not take the arguments {spec.arguments}: {error}") from error
     except Exception as error:  # the hub's client raises many kinds when it cannot be reached
-        if spec.architecture.startswith(hub.LOCAL):
-            raise BlockedError(f"timm cannot load {spec.architecture!r}: {error}") from error
-        if spec.weights is not None and ":" not in spec.architecture:
+        if spec.named.startswith(hub.LOCAL):
+            raise BlockedError(f"timm cannot load {spec.named!r}: {error}") from error
+        if spec.weights is not None and ":" not in spec.named:
             raise SpecError(f"timm cannot build {name!r} with the arguments {spec.arguments}: {error}") from error
-        raise hub.unreachable(f"the weights of {spec.architecture!r} through timm", spec.architecture, error) from error
+        raise hub.unreachable(f"the weights of {spec.named!r} through timm", spec.named, error) from error
 
 
 def _preprocessing(module: torch.nn.Module, stated: PreprocessingEntry) -> Preprocessing:
     from timm.data.config import resolve_model_data_config
 
     config: dict[str, Any] = resolve_model_data_config(module)  # type: ignore[no-untyped-call]  # timm's
-    square = config["crop_mode"] == "center" and len(set(config["input_size"][1:])) == 1
-    if not square and None in (stated.resize, stated.crop):
-        raise BlockedError(
-            f"preprocessing of this timm model is not a square center crop: {config}. State resize and crop "
-            "under `preprocessing:`"
-        )
     # timm's record of an architecture does not know that `arguments` built it for another size
-    size = own_side(module) or config["input_size"][1]
-    geometry = Geometry(size, resize_before_crop(size, config["crop_pct"]), config["interpolation"])
-    return Preprocessing(geometry, tuple(config["mean"]), tuple(config["std"])).overridden(stated)
+    size = own_size(module) or square(config["input_size"][1:])
+    mean = tuple(config["mean"])
+    geometry = Geometry(
+        size,
+        resize_before_crop(size, config["crop_pct"]),
+        config["interpolation"],
+        config["crop_mode"],
+        gray_of(mean) if config["crop_mode"] == "border" else BLACK,
+    )
+    return Preprocessing(geometry, mean, tuple(config["std"])).overridden(stated)
 
 
 def patch_side(module: torch.nn.Module) -> int:
@@ -138,16 +169,16 @@ def patch_side(module: torch.nn.Module) -> int:
     return int(side[0] if isinstance(side, tuple | list) else side)
 
 
-def own_side(module: torch.nn.Module) -> int | None:
-    """Input side in pixels that a network was built for; None for one that takes any size."""
-    side = getattr(getattr(module, "patch_embed", None), "img_size", None)
-    return None if side is None else int(side[0])
+def own_size(module: torch.nn.Module) -> Size | None:
+    """Input (height, width) that a network was built for; None for one that takes any size."""
+    size = getattr(getattr(module, "patch_embed", None), "img_size", None)
+    return None if size is None else square(size)
 
 
-def resized(module: Any, side: int) -> Any:
+def resized(module: Any, size: Size) -> Any:
     """Set another input size; timm interpolates position embeddings, convolutional networks take any size."""
     if hasattr(module, "set_input_size"):
-        module.set_input_size(img_size=(side, side))
+        module.set_input_size(img_size=size)
     return module
 
 

@@ -33,6 +33,7 @@ class Listed:
     faults       why a file cannot be read, or empty
     content      row → the bytes of that image's file
     annotations  name → one value an image
+    left_out     image files that the layout has no place for
     """
 
     keys: Sequence[str]
@@ -41,15 +42,17 @@ class Listed:
     faults: Sequence[str]
     content: Callable[[int], bytes]
     annotations: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    left_out: Sequence[str] = ()
 
 
 def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) -> ImageSet:
     """Make the set, in the order of its keys, whatever order the layout lists them in.
 
-    Raises BlockedError for a number of images other than `count`, and for more unreadable ones than
-    `allow_unreadable`, listing them.
+    Raises BlockedError for a number of images other than `count`, for more unreadable ones than `allow_unreadable`,
+    listing them, and for a name that is no text.
     """
     _complete(name, spec, len(listed.keys))
+    _require_text(name, listed.keys)
     bad = [row for row, fault in enumerate(listed.faults) if fault]
     unreadable = [f"{listed.keys[row]} ({listed.faults[row]})" for row in bad]
     if len(bad) > spec.allow_unreadable:
@@ -66,7 +69,7 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
         return [_decoded(name, listed, rows[row], spec.orientation) for row in wanted]
 
     content = [listed.digests[row] for row in rows]
-    notes = (f"{len(bad)} unreadable images left out (allow_unreadable: {spec.allow_unreadable})",) if bad else ()
+    left_out = f"{len(bad)} unreadable images left out (allow_unreadable: {spec.allow_unreadable})" if bad else ""
     told = {column: [values[row] for row in rows] for column, values in listed.annotations.items()}
     columns = {column: np.array(values) for column, values in told.items()}
     return ImageSet(
@@ -83,8 +86,34 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
         also=also_right(keys, labels, space),
         cropped=spec.cropped,
         unreadable=tuple(unreadable),
-        notes=notes,
+        notes=tuple(filter(None, [left_out, _copies(keys, content), _elsewhere(listed.left_out)])),
+        digests=lambda wanted: [content[row] for row in wanted],
     )
+
+
+def _copies(keys: Sequence[str], digests: Sequence[str]) -> str:
+    """Say which images are there under several names, as copies or as links: each name is judged."""
+    first: dict[str, str] = {}
+    copies = [(key, first[each]) for key, each in zip(keys, digests, strict=True) if first.setdefault(each, key) != key]
+    if not copies:
+        return ""
+    return f"{len(copies):,} images are copies of others by content, such as {copies[0][0]} of {copies[0][1]}"
+
+
+def _elsewhere(left_out: Sequence[str]) -> str:
+    """Say which image files no class was found for."""
+    if not left_out:
+        return ""
+    return f"{len(left_out):,} image files are left out by their place or kind: {_some(left_out)}"
+
+
+def _require_text(name: str, keys: Sequence[str]) -> None:
+    """Raise BlockedError for file names whose bytes are no UTF-8: no table and no report could name them."""
+    strange = [key for key in keys if not key.isascii() and key.encode("utf-8", "ignore").decode("utf-8") != key]
+    if strange:
+        raise BlockedError(
+            f"image set {name!r}: {len(strange)} file names are no UTF-8 text, rename them: {_some(strange)}"
+        )
 
 
 def also_right(keys: Sequence[str], labels: Sequence[tuple[int, ...]], space: LabelSpace) -> dict[str, tuple[int, ...]]:

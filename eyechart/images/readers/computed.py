@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +19,9 @@ from eyechart.images.ordering import declared_order
 from eyechart.images.readers.around import Around
 from eyechart.images.views import Image
 from eyechart.measures.predictions import Ints
+
+NEAR = 8
+"""Uncorrupted images that are kept while their corruptions are made: rows are read mostly in order."""
 
 
 class ComputedSet(ImageSetEntry):
@@ -69,12 +73,13 @@ def read(name: str, spec: ComputedSet, around: Around) -> ImageSet:
         raise BlockedError(f"image set {name!r}: {spec.of!r} has names and labels only, there are no pixels to corrupt")
     clean, cells = whole.rows(np.sort(declared_order(whole.keys)[: spec.images])), spec.cells
 
-    def read_rows(wanted: Ints) -> list[Image]:
-        images, places = np.divmod(wanted, len(cells))
-        needed = np.unique(images)
+    @lru_cache(maxsize=NEAR)
+    def clean_image(row: int) -> Image:
         # reduced here, where it is done once for all corruptions of an image
-        raw = {image: reduced(pixels) for image, pixels in zip(needed.tolist(), clean.read(needed), strict=True)}
-        return [corrupted(raw[i], *cells[place]) for i, place in zip(images.tolist(), places.tolist(), strict=True)]
+        return reduced(clean.read(np.array([row]))[0])
+
+    def read_rows(wanted: Ints) -> list[Image]:
+        return [corrupted(clean_image(row // len(cells)), *cells[row % len(cells)]) for row in wanted.tolist()]
 
     made = [(f"{corruption}/{severity}/{key}", key) for key in clean.keys.tolist() for corruption, severity in cells]
     columns: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -12,8 +13,8 @@ from eyechart.images.corruptions import CORRUPTIONS
 from eyechart.images.entries import Part, PixelsEntry
 from eyechart.images.image_set import ImageSet
 from eyechart.images.readers.around import Around
-from eyechart.images.readers.assembling import Listed, assemble
-from eyechart.images.readers.folder import FolderSet, existing, images_under, listed
+from eyechart.images.readers.assembling import assemble
+from eyechart.images.readers.folder import FolderSet, existing, images_under, keys_of, listed
 
 
 class CorruptionFoldersSet(PixelsEntry):
@@ -47,15 +48,18 @@ def read(name: str, spec: CorruptionFoldersSet, around: Around) -> ImageSet:
     missing = [folder.relative_to(root).as_posix() for folder in folders if not folder.is_dir()]
     if missing:
         raise BlockedError(f"image set {name!r}: {root} lacks {', '.join(missing[:5])} ({len(missing)} folders in all)")
-    paths = sorted(path for folder in folders for path in images_under(folder, 2))
+    in_folders = [images_under(folder, 2) for folder in folders]
+    paths = sorted(path for images, _ in in_folders for path in images)
+    elsewhere = [path for _, others in in_folders for path in others]
     told = {"role": spec.role, "path": spec.path, "label_space": spec.label_space, "factors": spec.factors}
     as_folder = FolderSet(reader="folder", levels=("corruption", "severity"), **told)
-    found = listed(name, root, paths, as_folder, around.labels(name), store=around.store)
-    images = ["/".join(key.split("/")[2:]) for key in found.keys]
-    _same_images(name, found.annotations["corruption"], found.annotations["severity"], images)
-    severities = [int(severity) for severity in found.annotations["severity"]]
-    columns = {"corruption": found.annotations["corruption"], "severity": severities, "image": images}
-    return assemble(name, spec, around.labels(name), Listed(**{**vars(found), "annotations": columns}))
+    copies = listed(name, root, paths, as_folder, around.labels(name), store=around.store)
+    corruptions, severities = copies.annotations["corruption"], copies.annotations["severity"]
+    images = ["/".join(key.split("/")[2:]) for key in copies.keys]
+    _same_images(name, corruptions, severities, images)
+    columns = {"corruption": corruptions, "severity": [int(each) for each in severities], "image": images}
+    listing = replace(copies, annotations=columns, left_out=keys_of(elsewhere, root))
+    return assemble(name, spec, around.labels(name), listing)
 
 
 def _same_images(name: str, corruptions: Sequence[str], severities: Sequence[str], images: Sequence[str]) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +11,7 @@ import pyarrow as pa
 from pydantic import model_validator
 
 from eyechart.errors import BlockedError
-from eyechart.images.decoding import SUFFIXES
+from eyechart.images.decoding import OTHER_SUFFIXES, SUFFIXES
 from eyechart.images.entries import PixelsEntry
 from eyechart.images.files import facts_of
 from eyechart.images.image_set import ImageSet
@@ -22,6 +21,7 @@ from eyechart.images.published import imagenet_labels
 from eyechart.images.readers.around import Around
 from eyechart.images.readers.assembling import Listed, assemble
 from eyechart.images.tables import read_table
+from eyechart.images.walking import files_under
 from eyechart.store import Store
 
 NAME_COLUMNS = ("filename", "file_name", "key")
@@ -51,18 +51,23 @@ class FolderSet(PixelsEntry):
 def read(name: str, spec: FolderSet, around: Around) -> ImageSet:
     """Index a folder. Raises BlockedError where it is missing, incomplete, unreadable, or has a class outside."""
     root = existing(name, around.path(spec.path))
-    paths = sorted(images_under(root, None if spec.labels else len(spec.levels) + 2))
+    paths, elsewhere = images_under(root, None if spec.labels else len(spec.levels) + 2)
     space = around.labels(name)
-    found = listed(name, root, paths, spec, space, store=around.store)
+    images = listed(name, root, paths, spec, space, store=around.store)
     if spec.annotations:
-        told = _annotated(name, existing(name, around.path(spec.annotations)), found)
-        found = replace(found, annotations={**told, **found.annotations})  # what the folders say counts more
-    return assemble(name, spec, space, found)
+        annotations = _annotated(name, existing(name, around.path(spec.annotations)), images)
+        images = replace(images, annotations={**annotations, **images.annotations})  # the folders' own count more
+    return assemble(name, spec, space, replace(images, left_out=keys_of(elsewhere, root)))
+
+
+def keys_of(paths: Sequence[Path], root: Path) -> list[str]:
+    """Name files by their paths under a folder."""
+    return [path.relative_to(root).as_posix() for path in paths]
 
 
 def listed(name: str, root: Path, paths: Sequence[Path], spec: FolderSet, space: LabelSpace, *, store: Store) -> Listed:
     """List image files with their labels, levels and facts."""
-    keys = [path.relative_to(root).as_posix() for path in paths]
+    keys = keys_of(paths, root)
     if spec.labels:
         labels = _looked_up(name, [path.name for path in paths])
     else:
@@ -111,17 +116,20 @@ def existing(name: str, path: Path) -> Path:
     return path
 
 
-def images_under(root: Path, depth: int | None) -> Iterator[Path]:
-    """Find image files at one depth under `root` (1 is directly in it), or at any."""
-    for place, folders, files in os.walk(root):
-        folder = Path(place)
-        here = len(folder.relative_to(root).parts) + 1
-        folders[:] = [each for each in folders if not each.startswith(".")]
-        if depth is not None and here >= depth:
-            folders.clear()
-        if depth is None or here == depth:
-            found = (folder / each for each in files if not each.startswith("."))
-            yield from (path for path in found if path.suffix.lower() in SUFFIXES)
+def images_under(root: Path, depth: int | None) -> tuple[list[Path], list[Path]]:
+    """Find the image files at one depth under `root` (1 is directly in it) or at any, and those that are elsewhere.
+
+    Files whose suffix says that they are images of a kind that is not read count as elsewhere.
+    Raises OSError for a link that leads back to a folder it is in.
+    """
+    at_depth, elsewhere = [], []
+    for path in sorted(files_under(root)):
+        kind = path.suffix.lower()
+        if kind in SUFFIXES and depth in (None, len(path.relative_to(root).parts)):
+            at_depth.append(path)
+        elif kind in SUFFIXES or kind in OTHER_SUFFIXES:
+            elsewhere.append(path)
+    return at_depth, elsewhere
 
 
 def _looked_up(name: str, files: Sequence[str]) -> list[int]:

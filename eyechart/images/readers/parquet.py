@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
@@ -19,9 +22,13 @@ from eyechart.images.image_set import ImageSet
 from eyechart.images.readers.around import Around
 from eyechart.images.readers.assembling import Listed, assemble, require_unique
 from eyechart.images.readers.folder import existing
+from eyechart.images.walking import files_under
 
 _PADDING = -1
 """What lists of labels are filled up with where they were made equally long."""
+
+AT_A_TIME, BUFFER = 16, 1 << 20
+"""Images that are read together, and bytes that are read ahead."""
 
 
 class ParquetSet(PixelsEntry):
@@ -45,7 +52,7 @@ def read(name: str, spec: ParquetSet, around: Around) -> ImageSet:
     Raises BlockedError where they are missing, are another revision, or lack a column.
     """
     place = existing(name, around.path(spec.path))
-    files = [place] if place.is_file() else sorted(place.rglob("*.parquet"))
+    files = sorted(path for path in files_under(place) if path.suffix == ".parquet") if place.is_dir() else [place]
     if not files:
         raise BlockedError(f"image set {name!r}: {place} holds no .parquet file")
     if spec.revision:
@@ -64,12 +71,18 @@ def read(name: str, spec: ParquetSet, around: Around) -> ImageSet:
     found = [str(label) for row in rows for label in row["labels"]]
     index = space.indices(found, f"image set {name!r}: {place}") if rows else {}
     columns = {column for row in rows for column in row["annotations"]}
+    opened = lru_cache(maxsize=1)(_Images)
+
+    def content(row: int) -> bytes:
+        with _readable(name, rows[row]["file"]):
+            return opened(rows[row]["file"], spec.image_column).read(rows[row]["row"])
+
     listed = Listed(
         keys=[row["key"] for row in rows],
         labels=[tuple(index[str(label)] for label in row["labels"]) for row in rows],
         digests=[row["digest"] for row in rows],
         faults=[row["fault"] for row in rows],
-        content=lambda row: _content(rows[row]["file"], rows[row]["row"], spec.image_column),
+        content=content,
         annotations={column: [row["annotations"][column] for row in rows] for column in sorted(columns)},
     )
     return assemble(name, spec, space, listed)
@@ -100,14 +113,15 @@ def _revision_of(file: Path) -> str | None:
 
 
 def _facts(name: str, file: Path, spec: ParquetSet) -> list[list[str]]:
-    """Digest and fault of each image of a file, one row group in memory at a time."""
-    with _opened(name, file, spec) as parquet:
-        groups = (parquet.read_row_group(at, columns=[spec.image_column]) for at in range(parquet.num_row_groups))
-        return [[bytes_digest(each), decoding.fault(each)] for group in groups for each in _images(group)]
+    """Digest and fault of each image of a file, a few in memory at a time."""
+    with _opened(name, file, spec) as parquet, _readable(name, file):
+        images = _Images(file, spec.image_column)
+        contents = (images.read(row) for row in range(parquet.metadata.num_rows))
+        return [[bytes_digest(content), decoding.fault(content)] for content in contents]
 
 
 def _rows(name: str, file: Path, spec: ParquetSet, facts: list[list[str]]) -> list[dict[str, Any]]:
-    with _opened(name, file, spec) as parquet:
+    with _opened(name, file, spec) as parquet, _readable(name, file):
         schema = parquet.schema_arrow
         wanted = [each.name for each in schema if each.name != spec.image_column and _is_plain(each.type)]
         table = parquet.read(columns=[*{*wanted, spec.label_column}]).to_pydict()
@@ -123,6 +137,14 @@ def _rows(name: str, file: Path, spec: ParquetSet, facts: list[list[str]]) -> li
         }
         for row, some in enumerate(labels)
     ]  # fmt: skip
+
+
+@contextlib.contextmanager
+def _readable(name: str, file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+        raise BlockedError(f"image set {name!r}: {file} cannot be read: {error}") from error
 
 
 def _opened(name: str, file: Path, spec: ParquetSet) -> pq.ParquetFile:
@@ -148,24 +170,34 @@ def _labels(value: Any) -> list[int | str]:
     return [label for label in several if label is not None and label != _PADDING]
 
 
-def _images(table: pa.Table) -> list[bytes]:
-    values = table.column(0).to_pylist()
-    return [(value["bytes"] if isinstance(value, dict) else value) or b"" for value in values]
+class _Images:
+    """The images of one file, read in the order of their rows and a few at a time, however large a row group is."""
+
+    def __init__(self, file: Path, column: str) -> None:
+        self._file = pq.ParquetFile(file, buffer_size=BUFFER)
+        self._column = column
+        metadata = self._file.metadata
+        self._firsts = np.cumsum([0, *(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))])
+        self._batches: Iterator[pa.RecordBatch] = iter(())
+        self._start, self._images = -1, list[bytes]()
+
+    def read(self, row: int) -> bytes:
+        """Read one image; a row that was passed already costs its row group anew.
+
+        Raises TypeError for a column that holds no bytes, KeyError for a structure without them.
+        """
+        group = int(np.searchsorted(self._firsts, row, side="right")) - 1
+        if row < self._start or self._start < self._firsts[group]:
+            self._batches = self._file.iter_batches(AT_A_TIME, row_groups=[group], columns=[self._column])
+            self._start, self._images = int(self._firsts[group]), []
+        while row >= self._start + len(self._images):
+            self._start += len(self._images)
+            self._images = [_bytes(value) for value in next(self._batches).column(0).to_pylist()]
+        return self._images[row - self._start]
 
 
-def _content(file: Path, row: int, column: str) -> bytes:
-    with pq.ParquetFile(file) as parquet:
-        sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
-    group = 0
-    while row >= sizes[group]:
-        row -= sizes[group]
-        group += 1
-    images: list[bytes] = _group(file, group, column)
-    return images[row]
-
-
-@lru_cache(maxsize=2)
-def _group(file: Path, group: int, column: str) -> list[bytes]:
-    """Images of one row group; rows are read in order, so that the last group is enough to keep."""
-    with pq.ParquetFile(file) as parquet:
-        return _images(parquet.read_row_group(group, columns=[column]))
+def _bytes(value: Any) -> bytes:
+    content = (value["bytes"] if isinstance(value, dict) else value) or b""
+    if not isinstance(content, bytes):
+        raise TypeError(f"expected the bytes of an image, found {type(content).__name__}")
+    return content

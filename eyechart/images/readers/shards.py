@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import tarfile
 from collections.abc import Sequence
@@ -14,12 +13,19 @@ import numpy as np
 from eyechart.digest import bytes_digest
 from eyechart.errors import BlockedError
 from eyechart.images import decoding
+from eyechart.images.arrays import array_of
 from eyechart.images.entries import PixelsEntry
 from eyechart.images.files import facts_of, file_facts
 from eyechart.images.image_set import ImageSet
 from eyechart.images.readers.around import Around
 from eyechart.images.readers.assembling import Listed, assemble, require_unique
 from eyechart.images.readers.folder import existing
+
+VERSION = 2
+"""Part of the name that what is known of a shard is kept under: raise it when the same shard is read otherwise."""
+
+LONGEST_LABEL = 1 << 10
+"""Bytes of a class at most; it is a number."""
 
 _END = 1024
 """Bytes of zeros that end a tar file; a shard without them was cut short, though its members may look complete."""
@@ -40,10 +46,11 @@ def read(name: str, spec: ShardsSet, around: Around) -> ImageSet:
     root = shards[0].parent
     samples: list[dict[str, Any]] = []
     for shard, facts in zip(shards, facts_of(root, shards, around.store, file_facts), strict=True):
-        record = around.store.read_json("shards", facts.digest)
+        key = f"{facts.digest}-{VERSION}"
+        record = around.store.read_json("shards", key)
         if record is None:
             record = {"samples": _samples(name, shard)}
-            around.store.write_json("shards", facts.digest, record)
+            around.store.write_json("shards", key, record)
         samples += [{**sample, "shard": str(shard)} for sample in record["samples"]]
     space = around.labels(name)
     index = space.indices([each["label"] for each in samples], f"image set {name!r}: {root}") if samples else {}
@@ -66,11 +73,13 @@ def _shards(name: str, place: Path) -> Sequence[Path]:
     if not shards:
         raise BlockedError(f"image set {name!r}: {place} holds no .tar file")
     counted = place / "nshards.txt"
-    if counted.is_file() and int(counted.read_text(encoding="utf-8")) != len(shards):
-        raise BlockedError(
-            f"image set {name!r}: {place} holds {len(shards)} shards, its nshards.txt says "
-            f"{counted.read_text(encoding='utf-8').strip()}"
-        )
+    if counted.is_file():
+        with counted.open("rb") as stream:
+            count = stream.read(20).decode("utf-8", "replace").strip()
+        if not count.isdecimal() or int(count) != len(shards):
+            raise BlockedError(
+                f"image set {name!r}: {place} holds {len(shards)} shards, its nshards.txt says {count or 'nothing'}"
+            )
     return shards
 
 
@@ -83,35 +92,48 @@ def _samples(name: str, shard: Path) -> list[dict[str, Any]]:
                 if member.isfile():
                     path = PurePosixPath(member.name)
                     stem, _, kind = path.name.partition(".")
-                    parts.setdefault((path.parent / stem).as_posix(), {})[kind.lower()] = member
+                    members = parts.setdefault((path.parent / stem).as_posix(), {})
+                    if kind.lower() in members:
+                        raise ValueError(f"it holds {member.name} more than once, and only one of them can be meant")
+                    members[kind.lower()] = member
             _whole(shard)
-            return [_sample(tar, key, members) for key, members in parts.items() if set(members) & _IMAGES]
-    except (tarfile.TarError, EOFError, OSError, ValueError, KeyError) as error:
+            return [_sample(tar, key, members) for key, members in parts.items() if set(members) & _TOLD]
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise BlockedError(f"image set {name!r}: shard {shard} cannot be read: {error}") from error
 
 
+_LABELS = ("cls", "npy")
 _IMAGES = {suffix.removeprefix(".") for suffix in decoding.SUFFIXES}
+_TOLD = _IMAGES | {*_LABELS}
+"""What makes members of one name a sample; a shard may hold other things."""
 
 
 def _sample(tar: tarfile.TarFile, key: str, members: dict[str, tarfile.TarInfo]) -> dict[str, Any]:
-    image = next(members[kind] for kind in sorted(members) if kind in _IMAGES)
+    kinds = sorted(set(members) & _IMAGES)
+    if len(kinds) != 1:
+        raise ValueError(f"sample {key} has {' and '.join(kinds) or 'no'} images, only {', '.join(sorted(members))}")
+    image = members[kinds[0]]
+    sample = {"key": key, "label": _label(tar, key, members), "offset": image.offset_data, "size": image.size}
+    if image.issparse() or image.size > decoding.LARGEST_FILE:
+        fault = f"it takes {image.size:,} bytes{' with holes' * image.issparse()}, no image is stored so"
+        return {**sample, "digest": "", "fault": fault}
     content = _bytes(tar, image)
-    return {
-        "key": key,
-        "label": _label(tar, key, members),
-        "offset": image.offset_data,
-        "size": image.size,
-        "digest": bytes_digest(content),
-        "fault": decoding.fault(content),
-    }
+    return {**sample, "digest": bytes_digest(content), "fault": decoding.fault(content)}
 
 
 def _label(tar: tarfile.TarFile, key: str, members: dict[str, tarfile.TarInfo]) -> str:
-    if "cls" in members:
-        return _bytes(tar, members["cls"]).decode("utf-8").strip()
-    if "npy" in members:
-        return str(int(np.load(io.BytesIO(_bytes(tar, members["npy"])), allow_pickle=False)))
-    raise KeyError(f"sample {key} has no class (.cls or .npy), only {', '.join(sorted(members))}")
+    kind = next((kind for kind in _LABELS if kind in members), None)
+    if kind is None:
+        raise ValueError(f"sample {key} has no class (.cls or .npy), only {', '.join(sorted(members))}")
+    if members[kind].size > LONGEST_LABEL:
+        raise ValueError(f"the class of sample {key} takes {members[kind].size:,} bytes, expected a number")
+    content = _bytes(tar, members[kind])
+    if kind == "cls":
+        return content.decode("utf-8").strip()
+    label = array_of(content)
+    if label.size != 1 or not np.issubdtype(label.dtype, np.integer):
+        raise ValueError(f"the class of sample {key} is {label.dtype} {label.shape}, expected one whole number")
+    return str(int(label.reshape(())))
 
 
 def _bytes(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -43,9 +43,9 @@ def generator(path: str | None = None) -> list[str] | None:
 def generate(command: Sequence[str], results: Path, output: Path, models: Sequence[str]) -> Path:
     """Make one HTML file that opens without a server, in place of an earlier one. Raises PageError where none came."""
     with tempfile.TemporaryDirectory(prefix="eyechart-") as folder:
-        output = Path(folder) / "page"
+        page_folder = Path(folder) / "page"
         config = Path(folder) / "allurerc.mjs"
-        config.write_text(configuration(models, output), encoding="utf-8")
+        config.write_text(configuration(models, page_folder), encoding="utf-8")
         environment = {
             **os.environ,
             "PATH": os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")]),
@@ -57,10 +57,10 @@ def generate(command: Sequence[str], results: Path, output: Path, models: Sequen
             )  # fmt: skip
         except OSError as error:
             raise PageError(f"{command[0]}: cannot be started ({error.strerror})") from error
-        if not (output / PAGE).is_file():
+        if not (page_folder / PAGE).is_file():
             said = "\n".join((ran.stdout + ran.stderr).strip().splitlines()[-8:])
             raise PageError(f"{' '.join(command)}: made no page (exit code {ran.returncode})\n{said}")
-        page = (output / PAGE).read_text(encoding="utf-8")
+        page = (page_folder / PAGE).read_text(encoding="utf-8")
         output.mkdir(parents=True, exist_ok=True)
         (output / PAGE).write_text(without_trackers(page), encoding="utf-8")
     return output / PAGE

@@ -1,0 +1,54 @@
+"""A sanity check that costs nothing: whether a checkpoint does as well as it is published to, before it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from eyechart.errors import BlockedError, NotApplicableError
+from eyechart.images.entries import Role
+from eyechart.measures import accuracy
+from eyechart.predict.run import Need, Run
+
+TOLERANCE = 0.05
+"""What another decoder, resize or revision of the images may cost. Wrong preprocessing costs more, or little."""
+
+DOUBT = 1e-4
+"""One-sided error of the limit that blocks a checkpoint."""
+
+CAUSES = (
+    "another preprocessing than it was trained with (`preprocessing`, `pretrained`), classes in another order "
+    "(`label_space`), another activation (QuickGELU), or weights that are not the averaged ones"
+)
+
+
+def block_misloaded(run: Run, models: Iterable[str]) -> None:
+    """Block all that is asked of a checkpoint whose clean accuracy is far below what `models.yaml` expects of it.
+
+    Only answers that this run has anyway are looked at: those to the zoo's first validation set.
+    """
+    for model in models:
+        if reason := misloaded(run, model):
+            for need, address in run.addresses.items():
+                if need.model == model and not address.not_applicable:
+                    run.addresses[need] = replace(address, blocked=reason)
+            run.forget()  # the answers that raised the doubt were read
+
+
+def misloaded(run: Run, model: str) -> str:
+    """Why a checkpoint is probably loaded wrongly; empty where nothing says so."""
+    expected = run.zoo.models[model].expected
+    needs = [Need(model, name) for name in run.zoo.sets_with((Role.VALIDATION,))[:1]]
+    if expected is None or not needs or needs[0] not in run.addresses:
+        return ""
+    try:
+        measured = accuracy(run.predictions(needs[0]))
+    except (BlockedError, NotApplicableError):
+        return ""
+    highest = measured.limits(DOUBT)[1] if measured.limits else 1.0
+    if highest >= expected.top1 - TOLERANCE:
+        return ""
+    return (
+        f"probably loaded wrongly: it names {measured.value:.3f} of the images of {needs[0].image_set!r} (at most "
+        f"{highest:.3f} beyond doubt), and models.yaml expects {expected.top1:.3f}. The usual causes: {CAUSES}"
+    )

@@ -1,0 +1,107 @@
+"""What is held while predicting: bounded by bytes, and without a trace in any answer."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eyechart.errors import BlockedError
+from eyechart.images.image_set import RawImages
+from eyechart.predict.run import Need
+from eyechart.store import Store
+from eyechart.zoo.indexing import read_image_set
+from tests.image_files import encoded, predicted, put, zoo_of
+
+TOY = {"source": "python", "factory": "tests.image_files:toy", "version": "1"}
+AB = {"names": ["a", "b"]}
+SIDE, COUNT = 400, 60
+PHOTO = SIDE * SIDE * 3
+"""Bytes of a decoded photograph here; a set of them takes 29 MB."""
+
+
+def mean_and_company():
+    """A model whose answers give away which images shared their batch."""
+
+    def answer(batch: np.ndarray) -> np.ndarray:
+        means = batch.mean(axis=(1, 2), dtype=np.float64)
+        return (means - means.mean(axis=0) * np.arange(1, 4)).astype(np.float32)
+
+    return answer
+
+
+@pytest.fixture
+def photos(tmp_path: Path):
+    """A zoo of photographs and two models that see them in two geometries."""
+    for number in range(COUNT):
+        side = np.full((SIDE, SIDE + number % 7, 3), number * 4, dtype=np.uint8)
+        (tmp_path / "photos/a").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(side).save(tmp_path / f"photos/a/{number:03d}.png")
+    labels = {"names": ["a", "b", "c"]}
+    model = {"source": "python", "factory": "tests.test_memory:mean_and_company", "version": "1"}
+    models = {
+        "whole": {**model, "preprocessing": {"resize": 16, "crop": 16}},
+        "center": {**model, "preprocessing": {"resize": 24, "crop": 16}},
+    }
+    sets = {"photos": {"role": "validation", "reader": "folder", "path": "photos", "label_space": labels}}
+    return zoo_of(tmp_path, sets, models)
+
+
+NEEDS = {Need(model, "photos", view) for model in ("whole", "center") for view in ("original", "shift(30)")}
+
+
+def test_what_is_held_is_bounded_by_bytes(photos, tmp_path, monkeypatch):
+    """Of 60 photographs that take 29 MB no more than some are decoded at once, with and without a view."""
+    monkeypatch.setattr("eyechart.predict.chunk.HELD", 4 * PHOTO)
+    predicted(photos, tmp_path / "store", {Need("whole", "photos", "scale(1.5)")})  # what is imported once is no image
+    tracemalloc.start()
+    predicted(photos, tmp_path / "store", NEEDS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * PHOTO
+
+
+def test_no_answer_depends_on_what_is_held(photos, tmp_path, monkeypatch):
+    """Batches are cut at the same images whether all are decoded at once or one by one."""
+    monkeypatch.setattr("eyechart.predict.answering.BATCH", 16)
+    monkeypatch.setattr("eyechart.predict.chunk.BATCH", 16)
+    tables = []
+    for held in (1, 5 * PHOTO, 18 * PHOTO, COUNT * PHOTO * 2):
+        monkeypatch.setattr("eyechart.predict.chunk.HELD", held)
+        run = predicted(photos, tmp_path / f"store-{held}", NEEDS)
+        tables.append({need: run.store.read_table(run.address(need), ["key", "logits"]).to_pydict() for need in NEEDS})
+        assert run.cost.images_read == COUNT
+        assert run.cost.answers == COUNT * len(NEEDS)
+    assert all(table == tables[0] for table in tables)
+
+
+def test_what_is_looked_at_again_is_kept_as_far_as_it_fits(photos, tmp_path, monkeypatch):
+    """A search reads its images for every change it tries; a few large ones are decoded anew."""
+    images = read_image_set(photos, "photos", Store(tmp_path / "store"), None)
+    monkeypatch.setattr("eyechart.images.image_set.HELD", 3 * PHOTO + 99)
+    asked: list[int] = []
+
+    def read(rows):
+        asked.extend(rows.tolist())
+        return images.read(rows)
+
+    raw = RawImages(replace(images, read=read), np.array([7, 14, 21, 28, 35]))
+    first, second = list(raw), list(raw)
+    assert asked == [7, 14, 21, 28, 35, 28, 35]
+    assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
+    assert [int(image[0, 0, 0]) for image in first] == [28, 56, 84, 112, 140]
+
+
+def test_images_of_several_sizes_need_an_input_size(tmp_path):
+    """A model that takes images as they are is blocked on them, with the line that would help."""
+    put(tmp_path / "photos/a/1.png", encoded(1))
+    Image.new("RGB", (9, 8)).save(tmp_path / "photos/a/2.png")
+    sets = {"photos": {"role": "validation", "reader": "folder", "path": "photos", "label_space": AB}}
+    zoo = zoo_of(tmp_path, sets, {"toy": {**TOY, "label_space": AB}})
+    run = predicted(zoo, tmp_path / "store", {Need("toy", "photos")})
+    with pytest.raises(BlockedError, match=r"8 × 8 and 9 × 8 pixels cannot be answered together .* state `preproc"):
+        run.address(Need("toy", "photos"))
