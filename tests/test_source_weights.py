@@ -16,6 +16,7 @@ from eyechart.images.labels import named_space
 from eyechart.zoo.zoo import read_zoo
 
 torch = pytest.importorskip("torch")
+save_file = pytest.importorskip("safetensors.torch").save_file
 
 ARCHITECTURE = {"architecture": "resnet10t", "arguments": {"stem_width": 8}}
 BATCH = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
@@ -62,6 +63,77 @@ def test_wrappers_and_prefixes_are_recognized_and_reported(tmp_path, state):
         identities.add(made.resolved.identity)
     assert all(np.array_equal(each, answers[0]) for each in answers)
     assert len(identities) == len(forms)
+
+
+@pytest.mark.parametrize("prefix", ["net.", "backbone.", "encoder.model.trunk."])
+def test_any_prefix_that_all_names_have_is_removed_where_they_then_fit(tmp_path, state, prefix):
+    """A training script's own name for its network; said with the model."""
+    torch.save({f"{prefix}{key}": value for key, value in state.items()}, tmp_path / "x.pth")
+    torch.save(state, tmp_path / "plain.pth")
+    made = load(tmp_path, "x.pth")
+    assert made.note == f"all {len(state)} names begin with {prefix!r}, which was removed"
+    assert np.array_equal(made.answer(BATCH), load(tmp_path, "plain.pth").answer(BATCH))
+
+
+def test_a_prefix_that_does_not_help_is_left_alone(tmp_path):
+    """What does not fit is named as it stands in the file."""
+    torch.save({"net.one": torch.zeros(1), "net.two": torch.zeros(1)}, tmp_path / "x.pth")
+    with pytest.raises(BlockedError, match=r"unexpected 'net\.one'"):
+        load(tmp_path, "x.pth")
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_half_precision_files_answer_as_their_numbers_say(tmp_path, state, kind):
+    """They are judged in full precision, on the rounded weights."""
+    torch.save({key: value.to(kind) if value.is_floating_point() else value for key, value in state.items()},
+               tmp_path / "half.pth")  # fmt: skip
+    torch.save({key: value.to(kind).to(value.dtype) for key, value in state.items()}, tmp_path / "rounded.pth")
+    answers = [load(tmp_path, name).answer(BATCH) for name in ("half.pth", "rounded.pth")]
+    assert np.array_equal(*answers)
+
+
+def sharded(folder, state, count: int = 3):
+    """Write a state dict as the hub's libraries split it; returns the names of its shards."""
+    names = [f"model-{number}-of-{count}.safetensors" for number in range(count)]
+    where = {key: names[row % count] for row, key in enumerate(sorted(state))}
+    for name in names:
+        save_file({key: value for key, value in state.items() if where[key] == name}, folder / name)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": where}))
+    return names
+
+
+def test_sharded_weights_are_one_model(tmp_path, state):
+    """The index and its shards count by content; a lost shard is named, and so is an index that is none."""
+    torch.save(state, tmp_path / "plain.pth")
+    names = sharded(tmp_path, state)
+    made = load(tmp_path, "model.safetensors.index.json")
+    assert made.note == "read from 3 shards"
+    assert np.array_equal(made.answer(BATCH), load(tmp_path, "plain.pth").answer(BATCH))
+    sharded(tmp_path, {key: value * 2 for key, value in state.items()})
+    assert load(tmp_path, "model.safetensors.index.json").resolved.identity != made.resolved.identity
+    (tmp_path / names[1]).unlink()
+    with pytest.raises(BlockedError, match=r"1 of 3 shards are not beside it: model-1-of-3"):
+        load(tmp_path, "model.safetensors.index.json")
+    (tmp_path / "x.index.json").write_text("[]")
+    with pytest.raises(BlockedError, match="expected an index of shards"):
+        load(tmp_path, "x.index.json")
+
+
+def test_tied_weights_are_written_once_and_read_twice(tmp_path):
+    """Safetensors leaves the second name out, which a strict comparison would call missing."""
+
+    class Tied(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = torch.nn.Linear(2, 2)
+            self.two = self.one
+
+    module = Tied()
+    weight = torch.eye(2)
+    fill(module, {"two.weight": weight, "one.bias": torch.ones(2)}, tmp_path)
+    assert torch.equal(module.one.weight, weight)
+    with pytest.raises(BlockedError, match=r"missing 'one\.weight'"):
+        fill(module, {"one.bias": torch.ones(2)}, tmp_path)
 
 
 def test_a_training_checkpoint_with_its_arguments_is_read(tmp_path, state):

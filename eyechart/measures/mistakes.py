@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from eyechart.errors import NothingToMeasureError, nearest
-from eyechart.measures.accuracy import share
+from eyechart.measures.accuracy import accuracy
 from eyechart.measures.combining import lowest, worst_of
 from eyechart.measures.intervals import linearized
 from eyechart.measures.measurement import Measurement, remembered
-from eyechart.measures.pairing import require_images, require_one_each, require_same_images, title
+from eyechart.measures.pairing import only, require_images, require_one_each, require_same_images, title
 from eyechart.measures.predictions import Bools, Ints, Predictions
 from eyechart.measures.ratios import Ratio, mean_of_ratios, ratio_difference
 
@@ -70,10 +70,9 @@ def worst_factor_accuracy(predictions: Predictions, factors: Factors) -> Measure
     parts = []
     for name, inside in factors.items():
         require_one_each(predictions, **{name: inside})
-        count = int(np.count_nonzero(inside))
-        if count == 0:
+        if not inside.any():
             raise NothingToMeasureError(f"{title(predictions)}: no image has the factor {name!r}")
-        parts.append(share(f"top1_under_{name}", int(np.count_nonzero(predictions.correct & inside)), count))
+        parts.append(replace(accuracy(only(predictions, inside)), measure=f"top1_under_{name}"))
     return replace(lowest("worst_factor_top1", parts), companions=worst_of(parts, most=False))
 
 

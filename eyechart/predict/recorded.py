@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,13 @@ from eyechart.zoo.indexing import read_image_set
 
 VERSION = 2
 """Part of every recorded table's key: raise it when the same file is read in another way."""
+
+
+def _digest(file: Path) -> str:
+    try:
+        return known_digest(file)
+    except OSError as error:
+        raise BlockedError(f"recording {file}: cannot be read ({error.strerror})") from error
 
 
 def _asked(need: Need) -> str:
@@ -79,7 +87,7 @@ class RecordedAnswers:
         spec = self._spec(need)
         space = self._run.zoo.labels(need.image_set)
         through = readout(answer_space(spec, space), space).identity
-        content = [known_digest(file) for file in recorded_files(spec, need.image_set, self._run.zoo.places)]
+        content = [_digest(file) for file in recorded_files(spec, need.image_set, self._run.zoo.places)]
         self._run.fingerprints.setdefault(need.model, self._fingerprint(spec))
         returns = spec.predictions[need.image_set].returns
         return digest(
@@ -91,7 +99,7 @@ class RecordedAnswers:
         found = []
         for image_set in sorted(spec.predictions):
             with contextlib.suppress(BlockedError):
-                found += [known_digest(file) for file in recorded_files(spec, image_set, self._run.zoo.places)]
+                found += [_digest(file) for file in recorded_files(spec, image_set, self._run.zoo.places)]
         return digest("recorded", found)
 
     def _spec(self, need: Need) -> RecordedSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from eyechart.checkpoints.checkpoint import Features, Logits
 from eyechart.checkpoints.preprocessing import Batch, Preprocessing, Size
-from eyechart.digest import known_digest
+from eyechart.digest import digest, known_digest
 from eyechart.errors import BlockedError, SpecError, nearest
 from eyechart.images.labels import LabelSpace
 
@@ -56,19 +57,44 @@ def weights_file(root: Path, relative: str) -> Path:
 
 
 def weights_digest(root: Path, relative: str) -> str:
-    """Digest a weights file's bytes. Raises BlockedError where it is missing or unreadable."""
+    """Digest a weights file, with its shards. Raises BlockedError where one is missing or unreadable."""
     path = weights_file(root, relative)
     try:
-        return known_digest(path)
+        return digest(*map(known_digest, [path, *_shards(path)])) if _is_index(path) else known_digest(path)
     except OSError as error:
         raise BlockedError(f"weights {path}: cannot be read ({error.strerror})") from error
 
 
-def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
-    """Read a state dict from safetensors or a torch file, and say what was taken off to find it (see `unwrapped`).
+def _is_index(path: Path) -> bool:
+    return path.name.endswith(".index.json")
 
-    Raises BlockedError for a pickle that would run code, and for a file that is neither.
+
+def _shards(path: Path) -> list[Path]:
+    """The files that an index of sharded weights names (`model.safetensors.index.json`).
+
+    Raises BlockedError for an index that is none, and for one whose shards are not all beside it.
     """
+    try:
+        names = sorted(set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()))
+        shards = [path.with_name(Path(name).name) for name in names]
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise BlockedError(
+            f"weights {path}: expected an index of shards, `weight_map`: name → file ({error})"
+        ) from error
+    if missing := [shard.name for shard in shards if not shard.is_file()]:
+        raise BlockedError(f"weights {path}: {len(missing)} of {len(shards)} shards are not beside it: {missing[0]}")
+    return shards
+
+
+def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
+    """Read a state dict from safetensors, a torch file, or an index of shards; say what was taken off to find it.
+
+    See `unwrapped`. Raises BlockedError for a pickle that would run code, and for a file that is none of these.
+    """
+    if _is_index(path):
+        parts = [read_weights(shard) for shard in _shards(path)]
+        notes = dict.fromkeys([f"read from {len(parts)} shards", *(note for _, note in parts if note)])
+        return {name: value for part, _ in parts for name, value in part.items()}, ", ".join(notes)
     import pickle
 
     import torch
@@ -133,9 +159,14 @@ def unwrapped(state: Any) -> tuple[dict[str, torch.Tensor] | None, str]:
     return dict(zip(names, state.values(), strict=True)), ", ".join(steps)
 
 
-def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Load a state dict strictly. Raises BlockedError that lists what does not fit, nearest names offered."""
+def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> str:
+    """Load a state dict strictly; returns what was done to make it fit, in words.
+
+    Raises BlockedError that lists what does not fit, nearest names offered.
+    """
     own = module.state_dict()
+    state, note = _without_common_prefix(state, own)
+    state = {**_twins(own, state), **state}
     missing = sorted(set(own) - set(state))
     faults = [f"unexpected {key!r} ({nearest(key, missing[:50])[:120]})" for key in sorted(set(state) - set(own))]
     faults += [f"missing {key!r}" for key in missing]
@@ -148,6 +179,34 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path)
         more = f"; and {len(faults) - 4} more" if len(faults) > 4 else ""
         raise BlockedError(f"weights {path} do not fit the architecture: {'; '.join(faults[:4])}{more}")
     module.load_state_dict(dict(state), strict=True)
+    return note
+
+
+def _without_common_prefix(
+    state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]
+) -> tuple[Mapping[str, torch.Tensor], str]:
+    """Strip the prefix that a training script put before every name (`net.`, `backbone.`), where names then fit."""
+    parts = next(iter(state), "").split(".")[:-1]
+    for depth in range(1, len(parts) + 1):
+        prefix = ".".join(parts[:depth]) + "."
+        if not all(name.startswith(prefix) for name in state):
+            break
+        stripped = {name.removeprefix(prefix): value for name, value in state.items()}
+        if len(stripped.keys() & own.keys()) > len(state.keys() & own.keys()):
+            return stripped, f"all {len(state)} names begin with {prefix!r}, which was removed"
+    return state, ""
+
+
+def _twins(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Give tied weights, which safetensors writes once, their other names."""
+    groups: dict[tuple[int, tuple[int, ...]], list[str]] = {}
+    for name, value in own.items():
+        if value.numel():
+            groups.setdefault((value.data_ptr(), tuple(value.shape)), []).append(name)
+    written = {
+        name: next((other for other in group if other in state), "") for group in groups.values() for name in group
+    }
+    return {name: state[other] for name, other in written.items() if other and name not in state}
 
 
 def torch_device(name: str) -> torch.device:

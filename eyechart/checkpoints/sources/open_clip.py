@@ -94,7 +94,7 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
     known = _provenance(spec)
     module = _build(spec, around.root, known, quick_gelu=openai or known.quick_gelu)
     if spec.weights:
-        fill(module, state, weights_file(around.root, spec.weights))
+        note = ", ".join(filter(None, [note, fill(module, state, weights_file(around.root, spec.weights))]))
     module.eval()
     preprocessing = _preprocessing(module, spec.preprocessing)
     templates, names = _templates(spec.prompts), _class_names(around.labels)

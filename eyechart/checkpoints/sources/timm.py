@@ -69,7 +69,7 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
     if spec.weights:
         path = weights_file(around.root, spec.weights)
         state, note = read_weights(path)
-        fill(module, state, path)
+        note = ", ".join(filter(None, [note, fill(module, state, path)]))
     preprocessing = _preprocessing(module, spec.preprocessing)
     resolved = Resolved(
         source="timm",

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.images.image_set import ImageSet
-from eyechart.judge.gates.paired import loss
-from eyechart.judge.verdict import Bound
+from eyechart.judge.gates.paired import cannot_show, loss
+from eyechart.judge.verdict import Bound, is_open
 from eyechart.measures.measurement import Measurement, take
 from eyechart.measures.predictions import Absent, ByKey, Predictions
 from eyechart.predict.run import Address, Need, Run, Strings
 from eyechart.predict.tables import read_meta
 from eyechart.store.proof import UNREADABLE, open_table
+from eyechart.zoo.levels import Levels
 
 T = TypeVar("T")
 
@@ -38,11 +39,35 @@ class Baseline(Protocol):
         """Find what to compare the table that meets `need` with; BlockedError where there is nothing."""
 
 
-def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline) -> tuple[Measurement, str]:
+@dataclass(frozen=True)
+class Comparison:
+    """How much worse than the baseline a candidate is.
+
+    loss      positive is worse
+    itself    the loss of the baseline to itself: 0, with an interval of what the images can show at best
+    not_known what nobody recorded of how the two were predicted; mostly nothing
+    """
+
+    loss: Measurement
+    itself: Callable[[], Measurement]
+    not_known: str
+
+    def cannot_show(self, margin: Bound, levels: Levels) -> str:
+        """Say why the images leave a margin open for any checkpoint, even the baseline itself; mostly nothing.
+
+        That depends on the images and the baseline, and not on the candidate: nothing is promised where nothing could
+        be shown. It excuses no loss that the images do show.
+        """
+        itself = self.itself()
+        if itself.limits is None or not is_open(itself, margin, levels):
+            return ""
+        return cannot_show(itself.count, itself.limits(levels.pass_alpha)[1], margin.limit)
+
+
+def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline) -> Comparison:
     """Measure how much worse `measurement` is than the same measure of the baseline, on the same images.
 
-    Also says what is not known of how the two were predicted; mostly nothing. Raises BlockedError where they cannot be
-    compared, saying why.
+    Raises BlockedError where they cannot be compared, saying why.
     """
     if measurement.recipe is None or not measurement.recipe.tables():
         raise BlockedError(
@@ -60,7 +85,8 @@ def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline
 
     try:
         other = measurement.recipe.with_changed(change).measure()
-        return loss(measurement, other, more_is_worse=bound.at_most is not None), next(filter(None, unsaid), "")
+        less = functools.partial(loss, baseline=other, more_is_worse=bound.at_most is not None)
+        return Comparison(less(measurement), functools.partial(less, other), next(filter(None, unsaid), ""))
     except ValueError as error:
         raise BlockedError(f"{baseline.name} cannot be compared with: {error}") from error
 
