@@ -57,7 +57,7 @@ class RecordedAnswers:
         Raises BlockedError where the recording is missing.
         """
         run, key = self._run, self._key(need, images)
-        if run.store.has_table(key):
+        if run.store.has_table(key, images.keys, complete=False):
             run.addresses[need] = Address(key, note=str(run.store.read_meta(key).get("note", "")))
         return need in run.addresses
 
@@ -79,8 +79,8 @@ class RecordedAnswers:
         note = "; ".join(notes)
         about = {"count": len(images), "fingerprint": images.fingerprint}
         meta = {"model": need.model, "image_set": need.image_set, "view": need.view, "note": note, "images": about}
-        run.store.write_part(key, 0, table)
-        run.store.finish(key, meta)
+        run.store.write_part(key, 0, table, {})
+        run.store.finish(key, meta, images.keys[rows], {})
         run.addresses[need] = Address(key, note=note)
 
     def _key(self, need: Need, images: ImageSet) -> str:

@@ -6,11 +6,9 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
@@ -21,7 +19,10 @@ from eyechart.measures.measurement import Measurement, take
 from eyechart.measures.predictions import Absent, ByKey, Predictions
 from eyechart.predict.run import Address, Need, Run, Strings
 from eyechart.predict.tables import read_meta
+from eyechart.store.proof import UNREADABLE, open_table
 from eyechart.zoo.levels import Levels
+
+T = TypeVar("T")
 
 Meta = dict[str, Any]
 """What a table says of how it was made; see `eyechart.predict.answering.meta_of`."""
@@ -231,12 +232,9 @@ def stored_tables(name: str, place: Path) -> StoredTables:
 @functools.lru_cache(maxsize=64)
 def read_table(path: Path) -> Predictions:
     """Read one stored table. Raises BlockedError where it is damaged."""
-    meta = read_meta(path) or {}
-    names = pq.read_schema(path).names
-    try:
-        table = pq.read_table(path, columns=["key", "label", "predicted", "confidence"])
-    except (OSError, pa.ArrowException) as error:
-        raise BlockedError(f"baseline {path}: cannot be read ({error})") from error
+    file, meta = _checked(path, open_table)
+    names = file.schema_arrow.names
+    table = _checked(path, lambda _: file.read(["key", "label", "predicted", "confidence"]))
     keys, labels, predicted, confidence = (column.to_numpy() for column in table.columns)
     unsure = table["confidence"].null_count == len(table) > 0
     if not np.isfinite(confidence).all() and not unsure:
@@ -245,7 +243,7 @@ def read_table(path: Path) -> Predictions:
     def matrix(column: str) -> NDArray[Any]:
         if column not in names:
             raise NotApplicableError(f"baseline {path} was recorded without {column}")
-        values = pq.read_table(path, columns=[column])[column].combine_chunks()
+        values = _checked(path, lambda _: file.read([column]))[column].combine_chunks()
         return np.asarray(values.flatten().to_numpy().reshape(len(values), -1))
 
     recorded = {name: functools.partial(matrix, name) for name in ("probabilities", "ranked") if name in names}
@@ -257,6 +255,14 @@ def read_table(path: Path) -> Predictions:
         lambda: np.asarray(matrix("logits"), dtype=np.float64),
         recorded=ByKey(keys.astype(np.str_), recorded) if recorded else None,
     )  # fmt: skip
+
+
+def _checked(path: Path, read: Callable[[Path], T]) -> T:
+    """Read a table that proves itself, or a part of it. Raises BlockedError where it does not."""
+    try:
+        return read(path)
+    except UNREADABLE as error:
+        raise BlockedError(f"baseline {path}: cannot be read ({error})") from error
 
 
 def read_baseline_like(baseline: Baseline | None, need: Need, images: ImageSet, whole: str) -> Predictions | None:
