@@ -18,21 +18,21 @@ DIGITS = 18
 class _AsWritten(RoundTripConstructor):
     """Leaves dates as they are written: 2027-02-30 is none, which the schema knows to say of the key it is under."""
 
-    def number(self, node: ScalarNode) -> Any:
+    def _number(self, node: ScalarNode) -> Any:
         if len(node.value) > DIGITS:
             count = f"a number of {len(node.value):,} characters, expected at most {DIGITS}"
             raise ConstructorError(None, None, count, node.start_mark)
         return self.construct_yaml_int(node)
 
-    def text(self, node: ScalarNode) -> Any:
+    def _text(self, node: ScalarNode) -> Any:
         if "\0" in node.value:
             raise ConstructorError(None, None, "a text that holds the character 0, which no name does", node.start_mark)
         return self.construct_yaml_str(node)
 
 
-_AsWritten.add_constructor("tag:yaml.org,2002:int", _AsWritten.number)
-_AsWritten.add_constructor("tag:yaml.org,2002:str", _AsWritten.text)
-_AsWritten.add_constructor("tag:yaml.org,2002:timestamp", _AsWritten.text)
+_AsWritten.add_constructor("tag:yaml.org,2002:int", _AsWritten._number)
+_AsWritten.add_constructor("tag:yaml.org,2002:str", _AsWritten._text)
+_AsWritten.add_constructor("tag:yaml.org,2002:timestamp", _AsWritten._text)
 
 
 def load(stream: TextIO) -> Any:
