@@ -11,6 +11,7 @@ import pyarrow as pa
 from eyechart.checkpoints.checkpoint import Resolved
 from eyechart.checkpoints.readouts import Readout, readout
 from eyechart.checkpoints.sources.base import Surroundings
+from eyechart.checkpoints.sources.named import content_named
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, EyechartError, NotApplicableError
 from eyechart.images.entries import labels_of
@@ -201,12 +202,13 @@ class Locator:
         return resolved
 
     def _resolution_key(self, model: str) -> str:
-        """Key of what a checkpoint resolves to: its entry in `models.yaml`, its weights, its libraries' versions."""
-        spec = self.live(model)
-        weights = _source(spec).weights(spec, self.run.zoo.file.parent)
+        """Key of what a checkpoint resolves to: its entry in `models.yaml`, its files by content, library versions."""
+        spec, root = self.live(model), self.run.zoo.file.parent
+        weights = _source(spec).weights(spec, root)
         entry = spec.model_dump(mode="json", exclude={"known_failures", "expected", "weights"})
         classes = labels_of(spec.label_space).names
-        return digest(entry, weights, classes, self.run.settings.precision, versions(_source(spec).LIBRARIES))
+        libraries = versions(_source(spec).LIBRARIES)
+        return digest(entry, weights, content_named(spec, root), classes, self.run.settings.precision, libraries)
 
     def _locate_part(self, need: Need) -> bool:
         """Whether the predictions for the whole of a part are there; they are the part's too."""
