@@ -46,6 +46,21 @@ def test_every_measured_behavior_gets_its_twin(made: Project):
     assert "No worse than old by more than 0.01" in run.text
 
 
+def test_what_the_images_cannot_show_of_the_baseline_is_not_promised(tmp_path: Path):
+    """300 images show no loss of a point, be it the same checkpoint: exit 0; what was lost all the same is told."""
+    few = project(tmp_path / "few")
+    few.fill({"old": Toy(0.85), "same": Toy(0.85), "worse": Toy(0.65, seed=2)}, images=300)
+    green = few.pytest("behaviors/", "--baseline", "old", "--model", "same", "-k", "vs-old", reports="same")
+    assert green.code == 0, green.text
+    assert outcomes(green, "same", "old") == {"not_applicable": 6}
+    record = green.claims("same", "old")["test_accuracy.py::test_names_images[validation]"]
+    assert (record["measure"], record["value"], record["margin"]) == ("top1", 0.0, 0.01)
+    assert record["reason"].startswith("300 images cannot show of any checkpoint that it lost at most 0.01")
+    red = few.pytest("behaviors/test_accuracy.py", "--baseline", "old", "--model", "worse", "-k", "vs-old")
+    assert red.code == 1
+    assert outcomes(red, "worse", "old") == {"fail": 2}
+
+
 def test_workers_and_selections_agree_on_twins(made: Project):
     """Bit for bit, as for any claim."""
     whole = made.pytest("behaviors/", "--baseline", "old", reports="whole").claims("worse", "old")
