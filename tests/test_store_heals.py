@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -18,7 +19,6 @@ from eyechart.predict.predictor import Predictor
 from eyechart.predict.run import FEATURES, Need, Run, Settings
 from eyechart.progress import Progress
 from eyechart.store import Store
-from eyechart.store.proof import open_table
 from eyechart.zoo.indexing import read_image_set
 from eyechart.zoo.zoo import read_zoo
 from tests.damage import empty, flip, halve
@@ -133,7 +133,7 @@ def test_damage_that_only_judging_finds_blocks_in_words_and_heals(copy):
     """The predict phase reads no logits; a claim that does is blocked, and the next run answers anew."""
     run, _ = judge(copy)
     path = run.store.table_path(run.address(PLAIN))
-    group = open_table(path)[0].metadata.row_group(0)
+    group = pq.read_metadata(path).row_group(0)
     (logits,) = [group.column(n) for n in range(group.num_columns) if "logits" in group.column(n).path_in_schema]
     flip(path, logits.data_page_offset + 40, 1)
     run, text = judge(copy)

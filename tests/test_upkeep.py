@@ -74,8 +74,8 @@ def test_another_file_may_need_it(made, tmp_path, capsys):
 def test_a_model_whose_checkpoint_is_not_known_keeps_its_name(made, capsys):
     """After an update of a library only loading could tell what it is: nothing goes, training images included."""
     path = next((made.store / "predictions").glob("*.parquet"))
-    file, meta = open_table(path)
-    write_table(path, [file.read()], {**meta, "image_set": f"{meta['image_set']}:train"})
+    table = open_table(path)
+    write_table(path, [table.read()], {**table.meta, "image_set": f"{table.meta['image_set']}:train"})
     for path in (made.store / "resolved").glob("*.json"):
         path.unlink()
     assert prune(made, "--yes") == 0
