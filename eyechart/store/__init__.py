@@ -21,6 +21,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from eyechart.digest import bytes_digest
 from eyechart.errors import BlockedError, DamagedError, StoreError
 from eyechart.store import proof
 from eyechart.store.writing import atomically
@@ -65,14 +66,16 @@ class Store:
     def has_table(self, key: str, keys: Keys, *, complete: bool = True) -> bool:
         """Whether the predictions with this key are there, for the images `keys` in this order.
 
-        All columns but matrices are read to tell. A table that is not `complete` is about some of the images.
+        All columns but matrices are checked. A table that is not `complete` is about some of the images.
         """
 
         def check(path: Path) -> bool:
             table = self._open(path)
-            plain = [each.name for each in table.schema if not pa.types.is_fixed_size_list(each.type)]
-            stated = table.read(plain)["key"].to_numpy().astype(np.str_)
-            if not np.array_equal(stated, keys if complete else keys[np.isin(keys, stated)]):
+            table.check([each.name for each in table.schema if not pa.types.is_fixed_size_list(each.type)])
+            about = keys
+            if not complete:
+                about = keys[np.isin(keys, table.read(["key"])["key"].to_numpy().astype(np.str_))]
+            if table.meta["keys"] != _digest_of(about):
                 raise proof.UnprovedError("it is about other images, or in another order")
             return True
 
@@ -115,7 +118,7 @@ class Store:
         """
         name, folder = _table(key), self.root / _partial(key)
         parts = self._parts(key, by)
-        about = {**meta, **by, "name": name, "rows": len(keys)}
+        about = {**meta, **by, "name": name, "rows": len(keys), "keys": _digest_of(keys)}
         try:
             self._write(name, lambda path: proof.write_table(path, self._joined(parts, keys), about, "zstd"))
         except ValueError as error:  # pyarrow's for parts of other columns, too
@@ -316,6 +319,11 @@ class Store:
             atomically(path, write)
         except OSError as error:
             raise StoreError(f"store {self.root}: cannot write {path.name} ({error.strerror or error})") from error
+
+
+def _digest_of(keys: Keys) -> str:
+    """Digest names in their order."""
+    return bytes_digest("\0".join(keys.tolist()).encode())
 
 
 def _table(key: str) -> str:
