@@ -12,7 +12,7 @@ def test_a_factor_costs_at_most_twice_the_usual_errors(predictions, part, overal
     require(error_ratio(predictions, part, overall=overall), at_most=2.0)
 
 
-@needs(factor_set, each="factor")
+@needs(factor_set, each="factor", twin=False)  # that of the claim above compares the error rates of these images
 def test_images_with_a_factor_are_named(predictions, part, require):
     """Of the images with this factor, a third at least is named."""
     # half of what the weakest checkpoint of the paper names of all annotated images, .648 (§3.1)

@@ -34,6 +34,10 @@ class BlockedError(EyechartError):
     """Something a claim needs is not there or cannot be read: weights, images, a file. Never a silent skip."""
 
 
+class DamagedError(BlockedError):
+    """A file of the store is not what was written there. It is set aside, and the next run computes it again."""
+
+
 class NothingToMeasureError(BlockedError, ValueError):
     """The images or answers a measure is about are not among those at hand: no image has the factor, nobody decided."""
 

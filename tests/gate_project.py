@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from eyechart.checkpoints.checkpoint import Resolved
 from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
@@ -28,6 +27,7 @@ from eyechart.miniature.fingerprints import recorded
 from eyechart.predict.predictor import Predictor
 from eyechart.predict.run import Need, Run, Settings
 from eyechart.progress import Progress
+from eyechart.store import Store
 from eyechart.zoo.zoo import read_zoo
 
 ROOT = Path(__file__).parents[1]
@@ -149,12 +149,12 @@ class Project:
             images = predictor.images(image_set)
             need = Need(name, image_set, view)
             key = predictor.key(resolved, need)
-            run.store.write_part(key, 0, answers(toy, images.keys, images.labels, view))
+            run.store.write_part(key, 0, answers(toy, images.keys, images.labels, view), {})
             meta = {
                 "model": name, "image_set": image_set, "view": view, "views_version": 1, "checkpoint": asdict(resolved),
                 "images": {"count": len(images), "fingerprint": images.fingerprint, "limit": None},
             }  # fmt: skip
-            run.store.finish(key, meta)
+            run.store.finish(key, meta, images.keys, {})
 
     def pytest(self, *arguments: object, reports: str = "reports", store: Path | None = None) -> Judged:
         """Run pytest here in a process of its own."""
@@ -211,9 +211,7 @@ def better(toy: Toy, by: float) -> Toy:
 
 def _index(store: Path, name: str, images: int) -> None:
     """Write an image set's index without any pixels: nothing will ask for them."""
-    folder = store / "images" / f"{name}-{recorded()[name]['all']}"
-    folder.mkdir(parents=True, exist_ok=True)
     keys = [f"{name}/{number:06d}" for number in range(images)]
     table = pa.table({"key": keys, "label": np.arange(images) % CLASSES})
-    metadata = {"fingerprint": f"{name}-{images}"}
-    pq.write_table(table.replace_schema_metadata(metadata), folder / "index.parquet")
+    index = f"images/{name}-{recorded()[name]['all']}/index.parquet"
+    Store(store).write_table(index, table, {"fingerprint": f"{name}-{images}"})

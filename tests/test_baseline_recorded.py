@@ -42,7 +42,8 @@ def both(folder: Path, **more: bool) -> Run:
 def test_recorded_models_are_compared_and_what_nobody_recorded_is_said(tmp_path: Path):
     """Neither tells its precision or preprocessing: no reason to refuse, and none to be silent."""
     run = both(tmp_path)
-    lost, unknown = compare(accuracy(run.predictions(Need("new", "pets"))), RIGHT, run, ZooModel("old", run))
+    compared = compare(accuracy(run.predictions(Need("new", "pets"))), RIGHT, run, ZooModel("old", run))
+    lost, unknown = compared.loss, compared.not_known
     assert (lost.measure, lost.value, lost.count) == ("top1", 5 / COUNT, COUNT)
     assert unknown == "nobody recorded at which precision and preprocessing new and old answered"
 
@@ -73,7 +74,7 @@ def test_a_set_under_another_name_is_the_same_set(tmp_path: Path):
     run = judged(tmp_path, animals, models)
     own = run.predictions(Need("new", "animals"))
     assert run.store.read_meta(run.address(Need("new", "animals")))["image_set"] == "pets"
-    assert compare(accuracy(own), RIGHT, run, ZooModel("old", run))[0].value == 5 / COUNT
+    assert compare(accuracy(own), RIGHT, run, ZooModel("old", run)).loss.value == 5 / COUNT
 
 
 def test_further_right_labels_are_right_for_the_baseline_too(tmp_path: Path):
@@ -81,9 +82,9 @@ def test_further_right_labels_are_right_for_the_baseline_too(tmp_path: Path):
     run = both(tmp_path)
     own = run.predictions(Need("new", "pets"))
     several = replace(own, also=dict.fromkeys(own.keys[32:].tolist(), (1,)))
-    assert compare(accuracy(several), RIGHT, run, ZooModel("old", run))[0].value == 2 / COUNT
+    assert compare(accuracy(several), RIGHT, run, ZooModel("old", run)).loss.value == 2 / COUNT
     stored = stored_tables("old", _only(run, "old", tmp_path))
-    assert compare(accuracy(several), RIGHT, run, stored)[0].value == 2 / COUNT
+    assert compare(accuracy(several), RIGHT, run, stored).loss.value == 2 / COUNT
 
 
 def test_a_baseline_is_read_out_as_the_candidate_is(tmp_path: Path):
@@ -96,9 +97,9 @@ def test_a_baseline_is_read_out_as_the_candidate_is(tmp_path: Path):
         return replace(kept, keys=np.char.add("half/", kept.keys), labels=kept.labels + 1, predicted=kept.predicted + 1)
 
     own = replace(half(run.predictions(Need("new", "pets"))), derive=half)
-    lost, _ = compare(accuracy(own), RIGHT, run, ZooModel("old", run))
+    lost = compare(accuracy(own), RIGHT, run, ZooModel("old", run)).loss
     assert (lost.value, lost.count) == (5 / 20, 20)
-    lost, _ = compare(accuracy(take(own, np.arange(10))), RIGHT, run, ZooModel("old", run))
+    lost = compare(accuracy(take(own, np.arange(10))), RIGHT, run, ZooModel("old", run)).loss
     assert (lost.value, lost.count) == (5 / 10, 10)
 
 
@@ -161,7 +162,7 @@ def test_the_published_recordings_through_the_gate(tmp_path: Path):
     run = judged(tmp_path, sets, models, images=REAL)
     for name, lost in (("imagenet-1k", (38065 - 39003) / 50_000), ("imagenet-real", (38855 - 39337) / 46_837)):
         measured = accuracy(run.predictions(Need("vit", name)))
-        found, _ = compare(measured, RIGHT, run, ZooModel("resnet50", run))
+        found = compare(measured, RIGHT, run, ZooModel("resnet50", run)).loss
         assert found.value == pytest.approx(lost, abs=1e-12)
         assert found.limits(0.025)[1] < 0.01
     assert isinstance(stored_tables("all", tmp_path / "store"), StoredTables)

@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 
+from eyechart.digest import known_digest
 from eyechart.errors import BlockedError
 from eyechart.predict.run import Need
 from tests.image_files import encoded, folder, put
@@ -110,17 +111,45 @@ def test_only_changed_files_are_read_to_be_hashed(tmp_path, first, monkeypatch):
     del first
 
 
-def test_verify_finds_what_left_no_trace(tmp_path, first, capsys):
-    """An image replaced with its time and inode kept: only reading everything again can tell."""
-    from eyechart.commands.main import main
-
-    path = tmp_path / "images" / FILES[0]
+def edit_in_place(path):
+    """Write another image into a file, of the same size, and set back the time of its last write."""
     old = path.read_bytes()
     new = next(each for each in (encoded(seed) for seed in range(100, 400)) if len(each) == len(old) and each != old)
     before = path.stat()
     with path.open("r+b") as stream:
         stream.write(new)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells when a file was created, not when it was changed")
+def test_an_image_edited_in_place_is_seen(tmp_path, first):
+    """Its name, size, time of the last write and inode are those from before; the system tells that it was changed."""
+    edit_in_place(tmp_path / "images" / FILES[0])
+    found, read = again(tmp_path)
+    assert found != key(first)
+    assert read == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells when a file was created, not when it was changed")
+def test_weights_edited_in_place_are_seen(tmp_path):
+    """In one process, too, where a digest is remembered."""
+    path = tmp_path / "weights"
+    path.write_bytes(b"one")
+    before, first = path.stat(), known_digest(path)
+    path.write_bytes(b"two")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert known_digest(path) != first
+
+
+def test_verify_finds_what_left_no_trace(tmp_path, capsys, monkeypatch):
+    """On a disk that tells sizes only: reading everything again can tell."""
+    import eyechart.images.files
+    from eyechart.commands.main import main
+
+    monkeypatch.setattr(eyechart.images.files, "mark_of", lambda path: (path.stat().st_size, 0, 0, 0))
+    folder(tmp_path / "images", FILES)
+    first = judged(tmp_path, SETS, {"one": model()})
+    edit_in_place(tmp_path / "images" / FILES[0])
     assert again(tmp_path) == (key(first), 0)
     where = ["--zoo", "mine", "--models", str(tmp_path / "models.yaml"), "--store", str(tmp_path / "store")]
     assert main(["check-data", *where, "--verify"]) == 0

@@ -156,15 +156,18 @@ def test_the_lead_of_tasks_by_hand():
     assert (found.value, found.interval, found.count) == (expected.value, expected.interval, 400)
 
 
-def test_calibration_is_compared_without_pairing():
-    """MOVER of both limits, positive where the first is worse calibrated."""
+def test_calibration_is_compared_image_by_image():
+    """Positive where the first is worse calibrated; of one checkpoint and itself only unseen images are open."""
     one, other = pair()
     sure = replace(other, confidence=np.ones(COUNT))
     found = measures.lead(measures.calibration_error(sure), measures.calibration_error(one))
     assert found.measure == "ece_15_equal_mass_debiased_lead"
-    assert found.method == "MOVER, unpaired"
+    assert found.method == "normal theory of binned gaps, paired"
     assert found.interval[0] > 0.0
     assert found.companions == ()
+    unseen = 1 - 0.0125 ** (1 / COUNT)  # each of two intervals has half of the error
+    itself = measures.lead(measures.calibration_error(one), measures.calibration_error(one))
+    assert itself.interval == pytest.approx((-unseen, unseen))
 
 
 def test_overconfidence_and_underconfidence_are_two_bounds_on_one_gap():

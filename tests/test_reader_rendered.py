@@ -45,10 +45,9 @@ def unrendered(monkeypatch):
     """No pixels: only the index is made, as if they were the published ones."""
 
     def index_only(name, folder, store):
-        made = annotate(name)
-        table = pa.table({"key": list(made.keys), "label": made.labels, **made.annotations})
-        told = {"fingerprint": recorded()[name]["all"]}
-        store.write_file(folder / "index.parquet", table.replace_schema_metadata(told))
+        index = annotate(name)
+        table = pa.table({"key": list(index.keys), "label": index.labels, **index.annotations})
+        store.write_table(f"{folder}/index.parquet", table, {"fingerprint": recorded()[name]["all"]})
 
     monkeypatch.setattr(rendered, "_render", index_only)
 

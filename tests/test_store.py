@@ -5,18 +5,19 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from eyechart.errors import StoreError
 from eyechart.predict.predictor import CHUNK
 from eyechart.predict.run import Need
-from eyechart.store import Store
+from eyechart.store import Store, proof
+from tests.damage import fill
 from tests.harness import LIMIT, TIMEOUT, command, predict, run_pytest, surroundings, toy, zoo_file
 
 VALIDATION = Need("saint", "validation")
@@ -36,16 +37,16 @@ def files(folder) -> set[str]:
 
 def full_after(monkeypatch, count: int) -> None:
     """Let `count` tables be written, then let the disk be full."""
-    written, real = [], pq.write_table
+    written, real = [], proof.write_table
 
-    def write(table, path, **options):
+    def write(path, *arguments):
         if len(written) >= count:
             path.write_bytes(b"half a table")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         written.append(path)
-        real(table, path, **options)
+        real(path, *arguments)
 
-    monkeypatch.setattr(pq, "write_table", write)
+    monkeypatch.setattr(proof, "write_table", write)
 
 
 def test_a_full_disk_is_an_error_that_names_the_store_and_loses_nothing(store, zoo, monkeypatch):
@@ -143,28 +144,6 @@ def test_a_read_only_store_is_judged_and_told_when_it_lacks_something(store, zoo
     assert "--store" in cold.stdout + cold.stderr
 
 
-def test_a_damaged_table_is_named_and_can_be_made_again(store, zoo):
-    """A table that another program cut is an error that names the file; once deleted, it is computed again."""
-    run = predict(zoo, store, {VALIDATION})
-    path = run.store.table_path(run.addresses[VALIDATION].key)
-    path.write_bytes(path.read_bytes()[:100])
-    run = predict(zoo, store, {VALIDATION})
-    with pytest.raises(StoreError, match="delete the file to have it computed again") as error:
-        run.predictions(VALIDATION)
-    assert str(path) in str(error.value)
-    path.unlink()
-    assert len(predict(zoo, store, {VALIDATION}).predictions(VALIDATION)) == 40
-
-
-def test_a_damaged_record_is_made_again(store, zoo):
-    """A small record that cannot be read counts as absent."""
-    predict(zoo, store, {VALIDATION})
-    for path in (store / "resolved").iterdir():
-        path.write_text("{")
-    again = predict(zoo, store, {VALIDATION})
-    assert (again.cost.loads, again.cost.answers) == ({"saint": 1}, 0)
-
-
 def test_damaged_images_are_rendered_again(rendered, gallery, zoo, tmp_path):
     """Pixels that differ from the published fingerprint are never judged on."""
     import shutil
@@ -182,23 +161,41 @@ def test_damaged_images_are_rendered_again(rendered, gallery, zoo, tmp_path):
 
 def test_an_array_is_computed_once(tmp_path):
     """A small derived array (a text classifier) is computed the first time and read ever after."""
-    made = []
+    calls = []
 
     def compute():
-        made.append(1)
+        calls.append(1)
         return np.arange(3, dtype=np.float32)
 
     for _ in range(2):
         assert np.array_equal(Store(tmp_path).array("key", compute), [0, 1, 2])
-    assert made == [1]
+    assert calls == [1]
 
 
-def test_parts_join_in_row_order(tmp_path):
-    """Parts that were written in another order, by another run, come out in the image set's order."""
-    store = Store(tmp_path)
-    for start in (512, 0, 1024):
-        store.write_part("key", start, pa.table({"row": [start]}))
-    store.finish("key", {"made": "here"})
-    assert store.read_table("key", ["row"])["row"].to_pylist() == [0, 512, 1024]
-    assert store.read_meta("key") == {"made": "here"}
-    assert not store.has_part("key", 0)
+def test_files_take_the_mode_of_the_umask(tmp_path):
+    """A team shares a store: with a umask of 002 its group may read and replace what is there, its lock included."""
+    before = os.umask(0o002)
+    try:
+        store = Store(tmp_path / "shared" / "store")
+        with store.writing(lambda: None):
+            store.write_json("pace", "key", {})
+            store.array("key", lambda: np.zeros(1, dtype=np.float32))
+            fill(store, "key", 3)
+    finally:
+        os.umask(before)
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in store.root.rglob("*") if path.is_file()}
+    assert modes == {"key.json": "0o664", "key.npy": "0o664", "key.parquet": "0o664", "lock": "0o664"}
+
+
+def test_what_counts_is_on_disk_before_it_counts(tmp_path, monkeypatch):
+    """A file is synced before it gets its name, and the folder with the name after; new folders are, too."""
+    steps = []
+    real_sync, real_replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: steps.append(kind(handle)) or real_sync(handle))
+    monkeypatch.setattr(Path, "replace", lambda path, to: steps.append("rename") or real_replace(path, to))
+
+    def kind(handle):
+        return "folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file"
+
+    Store(tmp_path / "store").write_json("pace", "key", {})
+    assert steps == ["folder", "folder", "file", "rename", "folder"]

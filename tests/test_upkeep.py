@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
-import pyarrow.parquet as pq
 import pytest
 
 from eyechart.commands import main as cli
+from eyechart.judge.gates import pins
+from eyechart.store.proof import open_table, write_table
 from tests.gate_project import Project, Toy, project
 
 
@@ -75,10 +74,8 @@ def test_another_file_may_need_it(made, tmp_path, capsys):
 def test_a_model_whose_checkpoint_is_not_known_keeps_its_name(made, capsys):
     """After an update of a library only loading could tell what it is: nothing goes, training images included."""
     path = next((made.store / "predictions").glob("*.parquet"))
-    table = pq.read_table(path)
-    meta = json.loads(table.schema.metadata[b"eyechart"])
-    meta = {"eyechart": json.dumps({**meta, "image_set": f"{meta['image_set']}:train"})}
-    pq.write_table(table.replace_schema_metadata(meta), path)
+    table = open_table(path)
+    write_table(path, [table.read()], {**table.meta, "image_set": f"{table.meta['image_set']}:train"})
     for path in (made.store / "resolved").glob("*.json"):
         path.unlink()
     assert prune(made, "--yes") == 0
@@ -91,16 +88,18 @@ def test_scraps_go_and_strangers_stay(made, capsys):
     (made.store / "partial" / "0123").mkdir(parents=True)
     (made.store / "partial" / "0123" / "000000000.parquet").write_text("part")
     (made.store / "predictions" / "damaged.parquet").write_text("cut")
+    (made.store / "damaged" / "resolved").mkdir(parents=True)
+    (made.store / "damaged" / "resolved" / "0123.json").write_text("{")
     (made.store / "images" / "sketch-00").mkdir()
     (made.store / "images" / "mine-00").mkdir()
     (made.store / "notes.txt").write_text("mine")
     assert prune(made, "--yes") == 0
     text = capsys.readouterr().out
-    for why in ("half-written", "never finished", "damaged, or it", "rendered by another version"):
+    for why in ("half-written", "never finished", "damaged, written", "set aside", "rendered by another version"):
         assert text.count(why) == 1
     left = {str(path.relative_to(made.store)) for path in made.store.rglob("*")}
     assert {"notes.txt", "images/mine-00"} <= left
-    assert not {"images/sketch-00", "partial/0123", "predictions/damaged.parquet"} & left
+    assert not {"images/sketch-00", "partial/0123", "predictions/damaged.parquet", "damaged/resolved/0123.json"} & left
 
 
 def test_pins_stay(made):
@@ -108,7 +107,7 @@ def test_pins_stay(made):
     made.pytest("behaviors/", "--model", "old")
     cli.main(["baseline", "save", "kept", "--store", str(made.store), "--reports", str(made.root / "reports")])
     pinned = sorted((made.store / "baselines").rglob("*"))
-    assert json.loads((made.store / "baselines" / "kept" / "baseline.json").read_text())["tables"] == 4
+    assert [pin["tables"] for pin in pins.pinned(made.store)] == [4]
     made.declare({"new": {}})
     assert prune(made, "--yes") == 0
     assert sorted((made.store / "baselines").rglob("*")) == pinned

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from eyechart.digest import bytes_digest, digest, file_digest
-from eyechart.errors import StoreError
+from eyechart.digest import Mark, bytes_digest, digest, file_digest, mark_of
+from eyechart.errors import BlockedError, StoreError
 from eyechart.images import decoding
 from eyechart.store import Store
 
 WORKERS = 8
 """Threads that read and check files; reading waits for the disk, and Pillow decodes outside Python's lock."""
 
-_COLUMNS = ("path", "size", "modified", "inode", "digest", "fault")
+_COLUMNS = ("path", "size", "modified", "changed", "inode", "digest", "fault")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,43 +64,35 @@ def facts_of(
     look: Callable[[Path], Facts] = image_facts,
 ) -> list[Facts]:
     """Facts of files under `root`, from the store where a file has kept its size, times and inode."""
-    cache = store.root / "files" / f"{digest(str(root), look.__name__)}.parquet"
-    known = _read(cache)
-    marks = [_mark(root, path) for path in paths]
+    name = f"files/{digest(str(root), look.__name__)}.parquet"
+    known = _read(name, store)
+    marks = [(os.path.relpath(path, root), mark_of(path)) for path in paths]
     todo = [row for row, mark in enumerate(marks) if mark not in known]
     with ThreadPoolExecutor(WORKERS) as pool:
         for row, facts in zip(todo, pool.map(look, [paths[row] for row in todo]), strict=True):
             known[marks[row]] = facts
-    found = [known[mark] for mark in marks]
+    facts_in_order = [known[mark] for mark in marks]
     if todo:
-        _write(cache, marks, found, store)
-    return found
+        _write(name, marks, facts_in_order, store)
+    return facts_in_order
 
 
-Mark = tuple[str, int, int, int]
-"""Path under the root, size in bytes, modification time in ns, inode."""
+_Row = tuple[str, Mark]
+"""Path under the root, and what tells that the file there is the same."""
 
 
-def _mark(root: Path, path: Path) -> Mark:
-    try:
-        there = path.stat()
-    except OSError:  # a link to nothing: looking at it tells
-        there = path.lstat()
-    return os.path.relpath(path, root), there.st_size, there.st_mtime_ns, there.st_ino
+def _read(name: str, store: Store) -> dict[_Row, Facts]:
+    with contextlib.suppress(BlockedError):  # damaged in a read-only store: it is done without
+        if kept := store.read_kept(name):
+            columns = kept[0].to_pydict()
+            rows = zip(*(columns[column] for column in _COLUMNS), strict=True)
+            return {(path, tuple(mark)): Facts(found, fault) for path, *mark, found, fault in rows}
+    return {}
 
 
-def _read(cache: Path) -> dict[Mark, Facts]:
-    try:
-        columns = pq.read_table(cache, columns=list(_COLUMNS)).to_pydict()
-    except (OSError, KeyError, pa.ArrowException):
-        return {}  # it is made anew
-    rows = zip(*(columns[name] for name in _COLUMNS), strict=True)
-    return {(path, size, modified, inode): Facts(found, fault) for path, size, modified, inode, found, fault in rows}
-
-
-def _write(cache: Path, marks: Iterable[Mark], found: Iterable[Facts], store: Store) -> None:
-    rows = [(*mark, facts.digest, facts.fault) for mark, facts in zip(marks, found, strict=True)]
+def _write(name: str, marks: Iterable[_Row], facts: Iterable[Facts], store: Store) -> None:
+    rows = [(path, *mark, each.digest, each.fault) for (path, mark), each in zip(marks, facts, strict=True)]
     # a read-only store can still be judged from; its next reader looks again, as after a name that is no text
     with contextlib.suppress(StoreError, UnicodeEncodeError):
-        table = pa.table({name: [row[place] for row in rows] for place, name in enumerate(_COLUMNS)})
-        store.write_file(cache, table)
+        table = pa.table({column: [row[position] for row in rows] for position, column in enumerate(_COLUMNS)})
+        store.write_table(name, table)

@@ -56,6 +56,7 @@ class Needs:
     about: tuple[str, ...]
     sets: tuple[str, ...]
     label_space: str
+    twin: bool
 
     @property
     def finding(self) -> bool:
@@ -75,6 +76,7 @@ def needs(
     about: Sequence[str] = (),
     sets: Sequence[str] = (),
     label_space: str = "",
+    twin: bool = True,
 ) -> Callable[[Behavior], Behavior]:
     """Declare what a behavior needs; it becomes one claim for each model × image set of a role.
 
@@ -87,12 +89,14 @@ def needs(
     about        likewise for single models
     sets         only image sets of these names
     label_space  only image sets in this label space
+    twin         whether it is compared with a baseline; False where another behavior's comparison says the same
     """
     grid = views if isinstance(views, Grid) else Grid(tuple(views), tuple(views))
 
     def declare(behavior: Behavior) -> Behavior:
+        named = (tuple(between), tuple(about), tuple(sets))
         behavior.needs = Needs(  # type: ignore[attr-defined]  # read by `needs_of`
-            roles, grid, together, contract, each, search, pairs, tuple(between), tuple(about), tuple(sets), label_space
+            roles, grid, together, contract, each, search, pairs, *named, label_space, twin
         )
         return behavior
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
-from eyechart.measures.intervals import ece, equal_width_ece, mean_of
+from eyechart.measures.combining import closer, difference
+from eyechart.measures.intervals import ece, ece_difference, equal_width_ece, mean_of
 from eyechart.measures.measurement import Measurement, remembered
-from eyechart.measures.pairing import require_images
+from eyechart.measures.pairing import require_images, require_same_images
 from eyechart.measures.predictions import Floats, Predictions
+
+BINS = 15
+"""Bins of a calibration error, as in the literature."""
 
 
 @remembered
-def calibration_error(predictions: Predictions, bins: int = 15) -> Measurement:
+def calibration_error(predictions: Predictions, bins: int = BINS) -> Measurement:
     """Calibration error of the top answer: debiased, over `bins` equal-mass bins.
 
     Beside it the paper's plug-in number over equal-width bins and, where the source gives probabilities of all
@@ -29,6 +36,24 @@ def calibration_error(predictions: Predictions, bins: int = 15) -> Measurement:
         companions=(_equal_width(predictions, bins), *_proper_scores(predictions)),
         possible=(0.0, 1.0),
     )
+
+
+def calibration_error_lead(first: Predictions, second: Predictions, bins: int = BINS) -> Measurement:
+    """Calibration error of `first` less that of `second` on the same images.
+
+    By what each image adds to both errors, or by both intervals apart, where the two answer very differently.
+    Raises NothingToMeasureError where they are not about the same images, ValueError as `calibration_error`.
+    """
+    require_same_images(first, second)
+    paired = ece_difference(first.confidence, first.correct, second.confidence, second.correct, bins)
+    measure, method = f"ece_{bins}_equal_mass_debiased", "normal theory of binned gaps, paired"
+    each = [
+        Measurement(measure, found.value, len(first), found.limits, method, possible=(0.0, 1.0))
+        for found in (paired.first.summary, paired.second.summary)
+    ]
+    apart = difference(measure, *each)
+    limits = apart.limits and partial(closer, paired.limits, apart.limits)
+    return replace(apart, limits=limits, method=method)
 
 
 @remembered

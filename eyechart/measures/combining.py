@@ -65,6 +65,12 @@ def difference(measure: str, first: Measurement, second: Measurement) -> Measure
     return Measurement(measure, first.value - second.value, count, limits, "MOVER, unpaired", possible=possible)
 
 
+def closer(one: Limits, other: Limits, alpha: float) -> tuple[float, float]:
+    """Limits of a number that has two intervals: on each side the closer of both, each at half of the error."""
+    (low_1, high_1), (low_2, high_2) = one(alpha / 2), other(alpha / 2)
+    return max(low_1, low_2), min(high_1, high_2)
+
+
 def worst_of(points: Sequence[Measurement], *, most: bool) -> tuple[Measurement, ...]:
     """Keep the points of a curve that are reported, in their order: all, or the largest (smallest) of very many."""
     ranked = sorted(points, key=lambda each: each.value, reverse=most)
@@ -89,7 +95,9 @@ def _extreme(
         raise NothingToMeasureError("no measurements, so none of them is the worst")
     low, high = min(each.possible[0] for each in measurements), max(each.possible[1] for each in measurements)
     method = f"{worst.method}, worst of {len(measurements)}"
-    return Measurement(measure, worst.value, worst.count, limits, method, possible=(low, high))
+    return Measurement(
+        measure, worst.value, worst.count, limits, method, possible=(low, high), parts=tuple(measurements)
+    )
 
 
 def _value(measurement: Measurement) -> float:

@@ -1,13 +1,13 @@
 """How much larger one measurement is than another of the same measure, on the same images.
 
 Two checkpoints find the same images hard, so the difference is known better than either value; a measure that has a
-paired interval is compared by it, every other one by the two intervals it has (as if the images were different, which
-errs towards *inconclusive*).
+paired interval is compared by it, the worst of several by those of its parts, every other one by the two intervals it
+has (as if the images were different, which errs towards *inconclusive*).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from typing import Any
@@ -25,10 +25,10 @@ from eyechart.measures.accuracy import (
     mean_accuracy,
 )
 from eyechart.measures.by_level import accuracy_by_level, accuracy_by_level_lead
-from eyechart.measures.calibration import confidence_gap
-from eyechart.measures.combining import average, difference
+from eyechart.measures.calibration import calibration_error, calibration_error_lead, confidence_gap
+from eyechart.measures.combining import average, closer, difference
 from eyechart.measures.intervals import mean_of, mean_over_draws, tango
-from eyechart.measures.measurement import Measurement, Recipe, remembered
+from eyechart.measures.measurement import Limits, Measurement, Recipe, remembered
 from eyechart.measures.mistakes import error_ratio, mean_error_ratio, ratio_of, ratios_of
 from eyechart.measures.pairing import require_same_images
 from eyechart.measures.predictions import Floats, Predictions
@@ -64,9 +64,40 @@ def compared(
             f"{first.measure} and {second.measure} cannot be compared: expected one measure with the same arguments, "
             f"but for the predictions; found {one.function.__name__} and {other.function.__name__}"
         )
-    if one.function not in paired:
-        return difference(first.measure, first, second)
-    return paired[one.function](one, other)
+    if one.function in paired:
+        return paired[one.function](one, other)
+    if first.parts and second.parts:
+        return _worst(first, second, [compared(*pair, paired) for pair in zip(first.parts, second.parts, strict=True)])
+    return difference(first.measure, first, second)
+
+
+def _worst(first: Measurement, second: Measurement, leads: Sequence[Measurement]) -> Measurement:
+    """Worst of several less the worst of the same ones of another checkpoint.
+
+    Between the smallest and the largest of the `leads` part by part, whichever parts are the worst: so the limits are
+    the lowest and the highest of theirs, without correction, since one of them is where the worst is. Where other
+    parts are the worst for either, that says less than both intervals apart.
+    """
+    limits = [lead.limits for lead in leads if lead.limits is not None]
+    if len(limits) < len(leads) or first.limits is None or second.limits is None:
+        raise ValueError(f"{first.measure} has no interval, so it cannot be compared")
+    return replace(
+        difference(first.measure, first, second),
+        limits=partial(closer, partial(_around, limits), partial(_apart, first.limits, second.limits)),
+        method=f"{leads[0].method}, worst of {len(leads)}",
+    )
+
+
+def _around(parts: Sequence[Limits], alpha: float) -> tuple[float, float]:
+    """The lowest and the highest limit."""
+    ends = [part(alpha) for part in parts]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _apart(first: Limits, second: Limits, alpha: float) -> tuple[float, float]:
+    """Limits of a difference from those of both, each at half of the error (Bonferroni)."""
+    (low_1, high_1), (low_2, high_2) = first(alpha / 2), second(alpha / 2)
+    return low_1 - high_2, high_1 - low_2
 
 
 def _alike(one: Any, other: Any) -> bool:
@@ -168,6 +199,11 @@ def _gap(first: Recipe, second: Recipe) -> Measurement:
     return _mean("confidence_gap", (one.confidence - one.correct) - (other.confidence - other.correct), (-2.0, 2.0))
 
 
+def _calibration(first: Recipe, second: Recipe) -> Measurement:
+    given = first.given()
+    return calibration_error_lead(given.pop("predictions"), second.given()["predictions"], **given)
+
+
 def _ratio(first: Recipe, second: Recipe) -> Measurement:
     _tables(first, second)
     return ratio_difference(*(ratio_of(**recipe.given()) for recipe in (first, second)))
@@ -201,6 +237,7 @@ PAIRED: Mapping[Callable[..., Measurement], Compare] = {
     accuracy_drop_on_other_images: _drop_between_sets,
     accuracy_over_draws: _draws,
     answers_kept: _kept,
+    calibration_error: _calibration,
     clustered_accuracy: _clustered,
     confidence_gap: _gap,
     error_ratio: _ratio,

@@ -37,6 +37,7 @@ class Measurement:
     `companions` are reported beside it, without a bound. `recipe` says how to measure the same on other predictions.
     `possible` is the smallest and the largest value there can be. `had_it_been` tells what as many images could have
     measured, where that is a matter of one count: from 0 to `count` → the value and its limits; values grow with it.
+    `parts` are those that it is the worst of.
     """
 
     measure: str
@@ -48,6 +49,7 @@ class Measurement:
     recipe: Recipe | None = field(default=None, compare=False, repr=False)
     possible: tuple[float, float] = (-math.inf, math.inf)
     had_it_been: Callable[[int], tuple[float, Limits]] | None = field(default=None, compare=False, repr=False)
+    parts: tuple[Measurement, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from eyechart.errors import NothingToMeasureError, nearest
-from eyechart.measures.accuracy import share
+from eyechart.measures.accuracy import accuracy
 from eyechart.measures.combining import lowest, worst_of
 from eyechart.measures.intervals import SharedErrors
 from eyechart.measures.measurement import Measurement, remembered
-from eyechart.measures.pairing import require_images, require_one_each, require_same_images, title
+from eyechart.measures.pairing import only, require_images, require_one_each, require_same_images, title
 from eyechart.measures.predictions import Bools, Ints, Predictions
-from eyechart.measures.ratios import Ratio, mean_of_ratios, ratio_difference
+from eyechart.measures.ratios import Ratio, mean_of_ratios
 
 Factors = Mapping[str, Bools]
 """Name of a factor → (n,) which images it is said of."""
@@ -47,18 +47,20 @@ def mean_error_ratio(predictions: Predictions, factors: Factors) -> Measurement:
 
 
 @remembered
-def hardest_factor(predictions: Predictions, name: str, factors: Factors) -> Measurement:
-    """Error ratio of the factor `name` less the largest of the others: positive where `name` is the hardest of all.
+def factor_lead(predictions: Predictions, name: str, factors: Factors) -> Measurement:
+    """Error ratio of the factor `name` less the mean of the others': positive where `name` is harder than they are.
 
-    The smallest of its leads over each of them; see `lowest`. The error of a lead is that of a difference of two ratios
-    (delta method), so that overlapping factors are no matter. `count` is that of the smaller factor.
-    Raises NothingToMeasureError as `mean_error_ratio`, or without another factor; ValueError for a name not among them.
+    The error is that of a difference of mean ratios (delta method; see `mean_error_ratio`), so that overlapping factors
+    are no matter. `count` is that of the factor. Raises NothingToMeasureError as `mean_error_ratio`, or without another
+    factor; ValueError for a name not among them.
     """
     if name not in factors:
         raise ValueError(f"no factor {name!r}: {nearest(name, factors)}")
     ratios = ratios_of(predictions, factors)
-    leads = [ratio_difference(ratios[name], ratio) for other, ratio in ratios.items() if other != name]
-    return lowest("hardest_factor", leads)
+    own = ratios.pop(name)
+    if not ratios:
+        raise NothingToMeasureError(f"no factor but {name!r}, so there is nothing to compare it with")
+    return replace(mean_of_ratios([own], list(ratios.values())), measure="factor_lead", count=own.counts[1])
 
 
 @remembered
@@ -71,10 +73,9 @@ def worst_factor_accuracy(predictions: Predictions, factors: Factors) -> Measure
     parts = []
     for name, inside in factors.items():
         require_one_each(predictions, **{name: inside})
-        count = int(np.count_nonzero(inside))
-        if count == 0:
+        if not inside.any():
             raise NothingToMeasureError(f"{title(predictions)}: no image has the factor {name!r}")
-        parts.append(share(f"top1_under_{name}", int(np.count_nonzero(predictions.correct & inside)), count))
+        parts.append(replace(accuracy(only(predictions, inside)), measure=f"top1_under_{name}"))
     return replace(lowest("worst_factor_top1", parts), companions=worst_of(parts, most=False))
 
 

@@ -90,8 +90,13 @@ def _matrix(values: Any) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
-def meta_of(run: Run, job: Job, **more: Any) -> dict[str, Any]:
-    """What a table says of how it was made."""
+def means_of(run: Run) -> dict[str, Any]:
+    """With what a run predicts: a table is made by one device and one set of libraries, and says which."""
+    return {"device": run.settings.device, "versions": versions()}
+
+
+def meta_of(job: Job, **more: Any) -> dict[str, Any]:
+    """What a table says of how it was made, besides by which means."""
     images = job.images
     return {
         "model": job.need.model,
@@ -101,11 +106,14 @@ def meta_of(run: Run, job: Job, **more: Any) -> dict[str, Any]:
         "checkpoint": asdict(job.checkpoint.resolved),
         "images": {"count": len(images), "fingerprint": images.fingerprint, "limit": images.limit},
         "note": job.checkpoint.note,
-        "device": run.settings.device,
-        "versions": versions(),
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **more,
     }
+
+
+def finish(run: Run, job: Job) -> None:
+    """Join what was kept of a table. Raises BlockedError where it is not all of it."""
+    run.store.finish(job.key, meta_of(job), job.images.keys, means_of(run))
 
 
 def keep_contract(run: Run, job: Job) -> None:
@@ -140,7 +148,7 @@ def keep_search(run: Run, job: Job) -> None:
         geometry, original = job.geometry(view), job.geometry(ORIGINAL)
         before = list(original.apply([raw[row] for row in shown]))
         after = list(geometry.apply([view.of_image(raw[row]) for row in shown]))
-        run.store.write_bytes(run.store.picture_path(job.key), picture(before, after))
+        run.store.write_picture(job.key, picture(before, after))
     run.store.write_json("searches", job.key, asdict(found))
 
 
@@ -156,9 +164,9 @@ def keep_probe(run: Run, job: Job, rows: Ints, learned: tuple[ImageSet, str], as
     classes = len(run.zoo.labels(job.need.image_set))
     probe = probes.fit(_features(run, key), images.labels, images.keys, classes, protocol_of(job.need))
     logits = probe.logits(_features(run, asked)[rows], job.images.keys[rows])
-    told = {"fitted_on": images.fingerprint, "probe": probe.record}
-    run.store.write_part(job.key, 0, predictions_table(job, rows, logits))
-    run.store.finish(job.key, meta_of(run, job, **told))
+    meta = meta_of(job, fitted_on=images.fingerprint, probe=probe.record)
+    run.store.write_part(job.key, 0, predictions_table(job, rows, logits), means_of(run))
+    run.store.finish(job.key, meta, job.images.keys[rows], means_of(run))
 
 
 def _features(run: Run, key: str) -> Any:

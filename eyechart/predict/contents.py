@@ -18,7 +18,8 @@ from eyechart.predict.locating import TRAINING, Locator
 from eyechart.predict.run import Run, Settings
 from eyechart.predict.tables import read_meta
 from eyechart.progress import Progress
-from eyechart.store import Store
+from eyechart.store import DAMAGED, Store
+from eyechart.store.writing import TEMPORARY
 from eyechart.zoo.zoo import Zoo
 
 
@@ -101,13 +102,21 @@ def _tables(root: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
 
 def _why_unused(meta: dict[str, Any] | None, identities: set[str], unknown: set[tuple[str, str]]) -> str:
     if meta is None:
-        return "damaged, or it does not say what it is"
-    made_by = meta.get("checkpoint")  # a recording has none: it goes by its name
-    if made_by and Resolved.from_json(made_by).identity in identities:
+        return "damaged, written by an earlier version, or it does not say what it is"
+    checkpoint = meta.get("checkpoint")  # a recording has none: it goes by its name
+    if checkpoint and _identity_of(checkpoint) in identities:
         return ""
     if (meta["model"], meta["image_set"].removesuffix(TRAINING)) in unknown:
         return ""
     return f"no declared model is the {meta['model']} of {str(meta.get('made', '?'))[:10]}"
+
+
+def _identity_of(checkpoint: dict[str, Any]) -> str | None:
+    """Identity of the checkpoint that a table names; None for a description that this version does not have."""
+    try:
+        return Resolved.from_json(checkpoint).identity
+    except (TypeError, LookupError):
+        return None
 
 
 def _declared(root: Path, zoos: Sequence[Zoo]) -> tuple[set[str], set[tuple[str, str]]]:
@@ -135,8 +144,10 @@ def _identity(locator: Locator, model: str) -> str | None:
 def _scraps(root: Path) -> Iterator[Leftover]:
     """Parts of predictions that were never finished, half-written files, and renderings of an earlier version."""
     published = {f"{name}-{each['all']}" for name, each in recorded().items()}
-    for path in sorted(root.rglob(".writing-*")):
+    for path in sorted(root.rglob(f"{TEMPORARY}*")):
         yield Leftover(path, "half-written", size_of(path))
+    for path in sorted((root / DAMAGED).glob("*/*")):
+        yield Leftover(path, "set aside: damaged, or written by an earlier version", size_of(path))
     for path in sorted((root / "partial").glob("*")):
         yield Leftover(path, "never finished (a run of the same models would go on here)", size_of(path))
     for path in sorted((root / "images").glob("*")):

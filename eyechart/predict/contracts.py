@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from hypothesis import given
@@ -41,6 +41,11 @@ class Finding:
     holds: bool
     count: int
     message: str = ""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Finding:
+        """Rebuild what `dataclasses.asdict` made."""
+        return cls(**data)
 
 
 def _search(test: Callable[..., None]) -> None:

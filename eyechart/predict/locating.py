@@ -11,14 +11,17 @@ import pyarrow as pa
 from eyechart.checkpoints.checkpoint import Resolved
 from eyechart.checkpoints.readouts import Readout, readout
 from eyechart.checkpoints.sources.base import Surroundings
+from eyechart.checkpoints.sources.named import content_named
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, EyechartError, NotApplicableError
 from eyechart.images.entries import labels_of
 from eyechart.images.image_set import ImageSet
 from eyechart.images.views import View
 from eyechart.measures.predictions import Bools
+from eyechart.predict.contracts import Finding
 from eyechart.predict.recorded import RecordedAnswers
 from eyechart.predict.run import FEATURES, Address, Need, Run, protocol_of, versions
+from eyechart.predict.searches import Found
 from eyechart.progress import Progress
 from eyechart.recordings.spec import RecordedSpec
 from eyechart.zoo.indexing import read_image_set, read_training_images
@@ -38,6 +41,7 @@ class Locator:
         """Locate for `run`, telling `progress` what takes a while."""
         self.run = run
         self._progress = progress
+        run.store.tell = progress.say
         self._images: dict[str, ImageSet] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
         self._unseen: dict[str, Bools] = {}
@@ -48,8 +52,8 @@ class Locator:
             run = self.run
             read = read_training_images if name.endswith(TRAINING) else read_image_set
             images = read(run.zoo, name.removesuffix(TRAINING), run.store, run.settings.limit)
-            self._images[name] = images
             run.store.keep_index(images.fingerprint, lambda: index_of(images))
+            self._images[name] = images
             run.image_sets[name] = {"count": len(images), "fingerprint": images.fingerprint, **_remarks(images)}
         return self._images[name]
 
@@ -123,19 +127,23 @@ class Locator:
             if resolved is None:
                 return False
             key = self.key(resolved, need)
+            if self._is_there(need, key):
+                run.addresses[need] = Address(key)
         except (BlockedError, NotApplicableError) as error:
             never = isinstance(error, NotApplicableError)
             run.addresses[need] = Address(not_applicable=str(error)) if never else Address(blocked=str(error))
             return True
-        if self._is_there(need, key):
-            run.addresses[need] = Address(key)
         return need in run.addresses
 
     def _is_there(self, need: Need, key: str) -> bool:
         store = self.run.store
         if need.is_table:
-            return store.has_table(key)
-        return store.read_json("contracts" if need.contract else "searches", key) is not None
+            keys = self.images(need.image_set).keys
+            return store.has_table(key, keys[self.unseen(need.image_set)] if need.is_probe else keys)
+        if need.contract:
+            return store.read_json("contracts", key, Finding.from_json) is not None
+        found = store.read_json("searches", key, Found.from_json)
+        return found is not None and (not found.examples or store.read_picture(key) is not None)
 
     def whole(self, need: Need) -> Need:
         """The need whose predictions meet this one: for a part of an image set, that for the whole."""
@@ -185,22 +193,22 @@ class Locator:
 
         Raises BlockedError where its weights are missing, NotApplicableError for recorded predictions.
         """
-        record = self.run.store.read_json("resolved", self._resolution_key(model))
-        if record is None:
+        resolved = self.run.store.read_json("resolved", self._resolution_key(model), Resolved.from_json)
+        if resolved is None:
             return None
-        resolved = Resolved.from_json(record)
         self.run.fingerprints[model] = resolved.identity
         if resolved.assumed:
             self.run.assumptions[model] = resolved.assumed
         return resolved
 
     def _resolution_key(self, model: str) -> str:
-        """Key of what a checkpoint resolves to: its entry in `models.yaml`, its weights, its libraries' versions."""
-        spec = self.live(model)
-        weights = _source(spec).weights(spec, self.run.zoo.file.parent)
+        """Key of what a checkpoint resolves to: its entry in `models.yaml`, its files by content, library versions."""
+        spec, root = self.live(model), self.run.zoo.file.parent
+        weights = _source(spec).weights(spec, root)
         entry = spec.model_dump(mode="json", exclude={"known_failures", "expected", "weights"})
         classes = labels_of(spec.label_space).names
-        return digest(entry, weights, classes, self.run.settings.precision, versions(_source(spec).LIBRARIES))
+        libraries = versions(_source(spec).LIBRARIES)
+        return digest(entry, weights, content_named(spec, root), classes, self.run.settings.precision, libraries)
 
     def _locate_part(self, need: Need) -> bool:
         """Whether the predictions for the whole of a part are there; they are the part's too."""

@@ -18,10 +18,11 @@ from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import (
     Job,
     features_table,
+    finish,
     keep_contract,
     keep_probe,
     keep_search,
-    meta_of,
+    means_of,
     predictions_table,
 )
 from eyechart.predict.chunk import Chunk
@@ -179,9 +180,10 @@ class Predictor(Locator):
 
     def _predict_set(self, name: str, jobs: list[Job]) -> None:
         run, images = self.run, self.images(name)
+        answered = {job.key: run.store.answered(job.key, len(images), means_of(run)) for job in jobs}
         for start in range(0, len(images), CHUNK):
             rows = np.arange(start, min(start + CHUNK, len(images)))
-            todo = [job for job in jobs if job.need not in run.addresses and not run.store.has_part(job.key, start)]
+            todo = [job for job in jobs if job.need not in run.addresses and not answered[job.key][rows].all()]
             self._progress.step((len(jobs) - len(todo)) * len(rows), name)
             try:
                 if todo:
@@ -191,8 +193,7 @@ class Predictor(Locator):
                     self._refuse(job, error)
         for job in jobs:
             if job.need not in run.addresses:
-                run.store.finish(job.key, meta_of(run, job))
-                run.addresses[job.need] = Address(job.key)
+                self._keep(job, finish)
 
     def _predict_chunk(self, images: ImageSet, rows: Ints, jobs: list[Job]) -> None:
         chunk = Chunk(images, rows, jobs, self._pace, self.run.cost, self._refuse)
@@ -201,5 +202,5 @@ class Predictor(Locator):
                 table = features_table(images, rows, answers)
             else:
                 table = predictions_table(job, rows, answers, shares)
-            self.run.store.write_part(job.key, int(rows[0]), table)
+            self.run.store.write_part(job.key, int(rows[0]), table, means_of(self.run))
             self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {job.need.view}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,13 @@ from eyechart.zoo.indexing import read_image_set
 
 VERSION = 2
 """Part of every recorded table's key: raise it when the same file is read in another way."""
+
+
+def _digest(file: Path) -> str:
+    try:
+        return known_digest(file)
+    except OSError as error:
+        raise BlockedError(f"recording {file}: cannot be read ({error.strerror})") from error
 
 
 def _asked(need: Need) -> str:
@@ -49,7 +57,7 @@ class RecordedAnswers:
         Raises BlockedError where the recording is missing.
         """
         run, key = self._run, self._key(need, images)
-        if run.store.has_table(key):
+        if run.store.has_table(key, images.keys, complete=False):
             run.addresses[need] = Address(key, note=str(run.store.read_meta(key).get("note", "")))
         return need in run.addresses
 
@@ -65,21 +73,21 @@ class RecordedAnswers:
             taken = match(images.keys.tolist(), recording.keys)
             rows = np.flatnonzero(taken >= 0)
             table = table_of(recording, images, rows, taken[rows], readout(answer_space(spec, space), space))
+            note = "; ".join(notes)
+            about = {"count": len(images), "fingerprint": images.fingerprint}
+            meta = {"model": need.model, "image_set": need.image_set, "view": need.view, "note": note, "images": about}
+            run.store.write_part(key, 0, table, {})
+            run.store.finish(key, meta, images.keys[rows], {})
         except BlockedError as error:
             run.addresses[need] = Address(blocked=str(error))
             return
-        note = "; ".join(notes)
-        about = {"count": len(images), "fingerprint": images.fingerprint}
-        meta = {"model": need.model, "image_set": need.image_set, "view": need.view, "note": note, "images": about}
-        run.store.write_part(key, 0, table)
-        run.store.finish(key, meta)
         run.addresses[need] = Address(key, note=note)
 
     def _key(self, need: Need, images: ImageSet) -> str:
         spec = self._spec(need)
         space = self._run.zoo.labels(need.image_set)
         through = readout(answer_space(spec, space), space).identity
-        content = [known_digest(file) for file in recorded_files(spec, need.image_set, self._run.zoo.places)]
+        content = [_digest(file) for file in recorded_files(spec, need.image_set, self._run.zoo.places)]
         self._run.fingerprints.setdefault(need.model, self._fingerprint(spec))
         returns = spec.predictions[need.image_set].returns
         return digest(
@@ -91,7 +99,7 @@ class RecordedAnswers:
         found = []
         for image_set in sorted(spec.predictions):
             with contextlib.suppress(BlockedError):
-                found += [known_digest(file) for file in recorded_files(spec, image_set, self._run.zoo.places)]
+                found += [_digest(file) for file in recorded_files(spec, image_set, self._run.zoo.places)]
         return digest("recorded", found)
 
     def _spec(self, need: Need) -> RecordedSpec:

@@ -5,6 +5,7 @@ A run only reads the store; the predictor fills it and notes here where each nee
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 from collections.abc import Callable, Mapping
@@ -114,18 +115,15 @@ class Run:
     assumptions: dict[str, str] = field(default_factory=dict)
     image_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
+    store: Store = field(init=False)
     _read: dict[Need, Predictions] = field(default_factory=dict)
     _found: dict[Need, Found] = field(default_factory=dict)
     _derived: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Let the zoo look for its image sets where the settings say."""
+        """Open the store, and let the zoo look for its image sets where the settings say."""
+        self.store = Store(self.settings.store)
         self.zoo = self.zoo.model_copy(update={"images": self.settings.images})
-
-    @property
-    def store(self) -> Store:
-        """The store under `--store`."""
-        return Store(self.settings.store)
 
     def address(self, need: Need) -> str:
         """The key that meets a need.
@@ -234,18 +232,18 @@ class Run:
 
     def finding(self, need: Need) -> Finding:
         """Read what was found of a contract. Raises BlockedError where there is nothing to read."""
-        record = self.store.read_json("contracts", self.address(need))
-        if record is None:
+        finding = self.store.read_json("contracts", self.address(need), Finding.from_json)
+        if finding is None:
             raise BlockedError(f"what was found of contract {need.contract!r} is missing from the store")
-        return Finding(**record)
+        return finding
 
     def found(self, need: Need) -> Found:
         """Read what a search found. Raises BlockedError where there is nothing to read."""
         if need not in self._found:
-            record = self.store.read_json("searches", self.address(need))
-            if record is None:
+            found = self.store.read_json("searches", self.address(need), Found.from_json)
+            if found is None:
                 raise BlockedError(f"what the search {need.search!r} found is missing from the store")
-            self._found[need] = Found.from_json(record)
+            self._found[need] = found
         return self._found[need]
 
     def has_found(self, need: Need) -> bool:
@@ -267,6 +265,15 @@ class Run:
         met = [(need, address.key) for need, address in self.addresses.items() if address.key]
         return sorted({key for need, key in met if need.model == model and need.is_table and need.view != FEATURES})
 
+    def predicted_with(self, model: str) -> dict[str, str]:
+        """Versions of the libraries that predicted what this run may have judged of a model; several if they differ."""
+        used: dict[str, set[str]] = {}
+        for key in self.tables(model):
+            with contextlib.suppress(BlockedError):
+                for library, version in self.store.read_meta(key).get("versions", {}).items():
+                    used.setdefault(library, set()).add(version)
+        return {library: ", ".join(sorted(used[library])) for library in sorted(used)}
+
     def dump(self) -> str:
         """Everything a worker needs to judge, as plain text."""
         addresses = [[asdict(need), asdict(address)] for need, address in self.addresses.items()]
@@ -278,7 +285,11 @@ class Run:
         self.addresses = {Need(**need): Address(**address) for need, address in addresses}
 
 
-def versions(libraries: tuple[str, ...] = ("torch", "timm", "open_clip_torch", "numpy")) -> dict[str, str]:
+LIBRARIES = ("eyechart", "torch", "timm", "open_clip_torch", "onnxruntime", "numpy", "pillow")
+"""What predictions are made with: other versions may give other last bits."""
+
+
+def versions(libraries: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
     """Versions of python and of installed libraries, without importing them."""
     found = {"python": platform.python_version()}
     for library in libraries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
@@ -63,29 +64,46 @@ def read_recorded(
 def _from_recordings(
     name: str, space: LabelSpace, models: Mapping[str, RecordedSpec], places: Places
 ) -> dict[str, int]:
-    known: dict[str, int] = {}
-    told_by: dict[str, str] = {}
-    faults = []
+    """Image → label: the images that most of the recordings with labels name, as most of them label them.
+
+    Of what exactly half of them name, what the first in the file names counts. The rest is about no image of the set,
+    so that a recording with rows of its own blocks its own model, and one that lacks rows too.
+    """
+    recordings, faults = {}, []
     for model, spec in models.items():
         if name not in spec.predictions:
             continue
         try:
-            recording = recording_of(spec, name, places, space)
+            recordings[model] = recording_of(spec, name, places, space)
         except BlockedError as error:
             faults.append(str(error))  # it blocks its own model; the others may still tell the labels
-            continue
-        if recording.labels is None:
-            continue
-        for key, label in zip(recording.keys, recording.labels.tolist(), strict=True):
-            if known.setdefault(key, label) != label:
-                raise BlockedError(
-                    f"image set {name!r}: the recordings of {told_by[key]!r} and {model!r} give {key!r} the labels "
-                    f"{known[key]} and {label}"
-                )
-            told_by.setdefault(key, model)
-    if not known:
+    labeled = {
+        model: dict(zip(recording.keys, recording.labels.tolist(), strict=True))
+        for model, recording in recordings.items()
+        if recording.labels is not None
+    }
+    if not labeled:
         why = f": {faults[0]}" if faults else ""
         raise BlockedError(
             f"image set {name!r} has no pixels, no `labels`, and no recording of the zoo brings labels{why}"
         )
-    return known
+    first = next(iter(labeled.values()))
+    named_by = Counter(key for labels in labeled.values() for key in labels)
+    common = [key for key, count in named_by.items() if 2 * count + (key in first) > len(labeled)]
+    if not common:
+        examples = ", ".join(f"{model!r} names {next(iter(labels))!r}" for model, labels in labeled.items())
+        raise BlockedError(f"image set {name!r}: no image is named by most of its recordings ({examples})")
+    return {key: _label(name, key, labeled) for key in common}
+
+
+def _label(name: str, key: str, labeled: Mapping[str, Mapping[str, int]]) -> int:
+    """The label that most recordings give an image. Raises BlockedError where two are given as often."""
+    given = {model: labels[key] for model, labels in labeled.items() if key in labels}
+    (label, count), *others = Counter(given.values()).most_common(2)
+    if others and others[0][1] == count:
+        first, other = (next(m for m, each in given.items() if each == one) for one in (label, others[0][0]))
+        raise BlockedError(
+            f"image set {name!r}: the recordings of {first!r} and {other!r} give {key!r} the labels "
+            f"{given[first]} and {given[other]}"
+        )
+    return label

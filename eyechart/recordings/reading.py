@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from eyechart.errors import BlockedError
+from eyechart.errors import BlockedError, EyechartError
+from eyechart.images.arrays import read_arrays
 from eyechart.images.labels import LabelSpace
 from eyechart.images.tables import read_table
 from eyechart.measures.predictions import Floats, Ints
@@ -74,12 +75,17 @@ def read_recording(file: Path, space: LabelSpace, returns: str | None = None, la
     labels, for a matrix that is alone in its own. Raises BlockedError for a file that is missing or of another kind,
     unknown classes, a key twice, and probabilities that are not ones.
     """
-    columns = _columns(file)
-    if labels is not None:
-        columns[_LABELS[0]] = _alone(labels)
-    made = _recording(file, columns, space, returns)
-    _check_keys(file, made.keys)
-    return made
+    try:
+        columns = _columns(file)
+        if labels is not None:
+            columns[_LABELS[0]] = _alone(labels)
+        recording = _recording(file, columns, space, returns)
+        _check_keys(file, recording.keys)
+    except EyechartError:
+        raise
+    except Exception as error:  # whatever somebody else's file holds, its own model is blocked and the others go on
+        raise BlockedError(f"recording {file} cannot be read: {type(error).__name__}: {error}") from error
+    return recording
 
 
 def _columns(file: Path) -> dict[str, NDArray[Any]]:
@@ -91,15 +97,18 @@ def _columns(file: Path) -> dict[str, NDArray[Any]]:
         except (OSError, ValueError, pa.ArrowException) as error:
             raise BlockedError(f"recording {file} cannot be read: {error}") from error
     try:
-        found = np.load(file, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return {"arr_0": found}
-        with found as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        return {name: _plain(values) for name, values in read_arrays(file).items()}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         what = "a file of NumPy without Python objects (text is stored by np.array(names, dtype=str))"
         reason = "" if "pickle" in str(error) else f" ({error})"
         raise BlockedError(f"recording {file} cannot be read: expected {what}{reason}") from error
+
+
+def _plain(values: NDArray[Any]) -> NDArray[Any]:
+    """Bring an array to this machine's order of bytes, and to a precision that tables know."""
+    if values.dtype.kind == "f" and values.dtype.itemsize > np.dtype(np.float64).itemsize:
+        return values.astype(np.float64)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def _alone(file: Path) -> NDArray[Any]:
@@ -152,23 +161,48 @@ def _recording(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace, 
             f"{', '.join(map(repr, (*_PREDICTED, 'top1', 'logits', *_PROBABILITIES)))}"
         )
     if confidence is not None and matrix is None:
-        _check_probabilities(file, np.asarray(confidence, dtype=np.float64))
+        confidence = _numbers(file, confidence)
+        _check_probabilities(file, confidence)
     if ranked is not None:
         _check_ranked(file, ranked, predicted)
     named = pick(_KEYS)
+    if named is not None and named.ndim != 1:
+        raise BlockedError(f"recording {file}: expected one name an image, found {named.dtype} {named.shape}")
     keys = [f"{row:08d}" for row in range(len(predicted))] if named is None else [_key(key) for key in named.tolist()]
-    made = Recording(
+    recording = Recording(
         file=file,
         keys=tuple(keys),
         predicted=predicted,
-        confidence=None if confidence is None else np.asarray(confidence, dtype=np.float64),
+        confidence=confidence,
         probabilities=matrix if logits is None else None,
         logits=logits,
         ranked=ranked,
         labels=classes(_LABELS),
     )
-    _check_lengths(made)
-    return made
+    _check_lengths(recording)
+    return recording
+
+
+def _numbers(file: Path, values: NDArray[Any]) -> Floats:
+    """(n,) confidences as numbers, whatever they were written as. Raises BlockedError for what is none."""
+    values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    if values.ndim != 1:
+        raise BlockedError(f"recording {file}: expected one confidence an image, found {values.dtype} {values.shape}")
+    try:
+        return values.astype(np.float64)
+    except (ValueError, TypeError):
+        row = next(row for row, value in enumerate(values.tolist()) if not _is_number(value))
+        raise BlockedError(
+            f"recording {file}: expected a confidence from 0 to 1 in row {row}, found {_text(values[row])!r}"
+        ) from None
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _key(key: Any) -> str:

@@ -1,134 +1,240 @@
-"""The store: predictions and what else a run derives, each under a digest of its content, written atomically.
+"""The store: predictions and what else a run derives, each under a digest of its content.
 
-Tables are plain Parquet: `pandas.read_parquet` or DuckDB opens them.
+Every file is written whole or not at all, and proves itself when it is read (`eyechart.store.proof`). One that does not
+is set aside under `damaged/`, named, and computed again. Tables are plain Parquet: `pandas.read_parquet` or DuckDB
+opens them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
+import io
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from eyechart.errors import StoreError
+from eyechart.digest import bytes_digest
+from eyechart.errors import BlockedError, DamagedError, StoreError
+from eyechart.store import proof
+from eyechart.store.writing import atomically
+
+DAMAGED = "damaged"
+"""Folder of what did not prove itself; nothing is read from there."""
+
+T = TypeVar("T")
+Keys = NDArray[np.str_]
+
+_ABSENT = (FileNotFoundError, NotADirectoryError)
+"""Nothing to read there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows `start` to `stop` of a table that is not complete yet."""
+
+    name: str
+    start: int
+    stop: int
 
 
 class Store:
-    """A folder of content-addressed files. Reading needs no write permission; writing never leaves half a file."""
+    """A folder of files that prove themselves. Reading needs no write permission.
 
-    def __init__(self, root: Path) -> None:
-        """Remember the folder; it is made when first written to."""
+    What is read comes as None where it is not there, or was damaged and is set aside: it is to be computed again.
+    Damage in a store that cannot be written to is a BlockedError.
+    """
+
+    def __init__(self, root: Path, tell: Callable[[str], None] = warnings.warn) -> None:
+        """Remember the folder, which is made when first written to, and whom to tell of damage."""
         self.root = root
+        self.tell = tell
+
+    # predictions
 
     def table_path(self, key: str) -> Path:
         """Where the predictions with this key are, or will be."""
-        return self.root / "predictions" / f"{key}.parquet"
+        return self.root / _table(key)
 
-    def has_table(self, key: str) -> bool:
-        """Whether the predictions with this key are complete."""
-        return self.table_path(key).is_file()
+    def has_table(self, key: str, keys: Keys, *, complete: bool = True) -> bool:
+        """Whether the predictions with this key are there, for the images `keys` in this order.
+
+        All columns but matrices are checked. A table that is not `complete` is about some of the images.
+        """
+
+        def check(path: Path) -> bool:
+            table = self._open(path)
+            table.check([each.name for each in table.schema if not pa.types.is_fixed_size_list(each.type)])
+            about = keys
+            if not complete:
+                about = keys[np.isin(keys, table.read(["key"])["key"].to_numpy().astype(np.str_))]
+            if table.meta["keys"] != _digest_of(about):
+                raise proof.UnprovedError("it is about other images, or in another order")
+            return True
+
+        return bool(self._healed(_table(key), check))
 
     def read_table(self, key: str, columns: list[str]) -> pa.Table:
-        """Read columns of one table. Raises StoreError where the file is damaged, naming it."""
-        path = self.table_path(key)
-        try:
-            return pq.read_table(path, columns=columns)
-        except (OSError, pa.ArrowException) as error:
-            raise StoreError(f"{path}: cannot be read ({error}); delete the file to have it computed again") from error
+        """Read columns of one table. Raises BlockedError where it is not there or damaged, naming the file."""
+        return self._required(_table(key), lambda path: self._open(path).read(columns))
 
     def columns(self, key: str) -> frozenset[str]:
-        """Name the columns of one table."""
-        return frozenset(pq.read_schema(self.table_path(key)).names)
+        """Name the columns of one table. Raises BlockedError as `read_table` does."""
+        return self._required(_table(key), lambda path: frozenset(self._open(path).schema.names))
 
-    def _index_path(self, fingerprint: str) -> Path:
-        return self.root / "indexes" / f"{fingerprint}.parquet"
+    def read_meta(self, key: str) -> dict[str, Any]:
+        """Read what a table says of how it was made. Raises BlockedError as `read_table` does."""
+        return self._required(_table(key), lambda path: self._open(path).meta)
+
+    # predictions in parts
+
+    def answered(self, key: str, count: int, by: Mapping[str, Any]) -> NDArray[np.bool_]:
+        """Which of a table's `count` rows are kept already, predicted `by` the same means (such as library versions).
+
+        Rows that were predicted by others are dropped, since a table is never mixed.
+        """
+        rows = np.zeros(count, dtype=np.bool_)
+        for part in self._parts(key, by):
+            rows[part.start : part.stop] = True
+        return rows
+
+    def write_part(self, key: str, start: int, table: pa.Table, by: Mapping[str, Any]) -> None:
+        """Keep the rows from `start` on; they survive a kill from here."""
+        meta = {"start": start, "rows": len(table), "by": by}
+        self.write_table(f"{_partial(key)}/{start:09d}.parquet", table, meta)
+
+    def finish(self, key: str, meta: Mapping[str, Any], keys: Keys, by: Mapping[str, Any]) -> None:
+        """Join the parts of a table in row order, one at a time, and only then drop them.
+
+        `keys` are the images that it must be about. Raises BlockedError where its parts are about others or lack some:
+        they are dropped, and the next run begins anew.
+        """
+        name, folder = _table(key), self.root / _partial(key)
+        parts = self._parts(key, by)
+        about = {**meta, **by, "name": name, "rows": len(keys), "keys": _digest_of(keys)}
+        try:
+            self._write(name, lambda path: proof.write_table(path, self._joined(parts, keys), about, "zstd"))
+        except ValueError as error:  # pyarrow's for parts of other columns, too
+            shutil.rmtree(folder, ignore_errors=True)
+            raise BlockedError(
+                f"{folder}: its parts do not make up the table ({error}); they are dropped, the next run begins anew"
+            ) from error
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _joined(self, parts: Iterable[_Part], keys: Keys) -> Iterator[pa.Table]:
+        """Rows for all of `keys`, in order, whatever lengths their parts have."""
+        if len(np.unique(keys)) != len(keys):
+            raise ValueError("an image is in it more than once")
+        row = 0
+        while row < len(keys):
+            fitting = [part for part in parts if part.start <= row < part.stop]
+            if not fitting:
+                raise ValueError(f"row {row} of {len(keys)} is missing")
+            part = max(fitting, key=lambda each: each.stop)
+            rows = self._required(part.name, self._read_all).slice(row - part.start)
+            if rows["key"].to_pylist() != keys[row : part.stop].tolist():
+                raise ValueError(f"{part.name} is about other images")
+            yield rows
+            row = part.stop
+
+    def _parts(self, key: str, by: Mapping[str, Any]) -> list[_Part]:
+        """Sound parts of a table, predicted by these means; others are dropped."""
+        parts = []
+        for path in sorted((self.root / _partial(key)).glob("*.parquet")):
+            name = f"{_partial(key)}/{path.name}"
+            meta = self._healed(name, self._meta_of_part)
+            if meta is not None and meta["by"] == by:
+                parts.append(_Part(name, meta["start"], meta["start"] + meta["rows"]))
+            elif meta is not None:
+                self.tell(f"{path}: predicted by {meta['by']}, not {by}: begun anew")
+                path.unlink(missing_ok=True)
+        return parts
+
+    def _meta_of_part(self, path: Path) -> dict[str, Any]:
+        """Read all of a part, and give its meta."""
+        table = self._open(path)
+        if len(table.read()) != table.meta["rows"]:
+            raise proof.UnprovedError(f"it states {table.meta['rows']} rows and has others")
+        return table.meta
+
+    # other tables, records, arrays and pictures
 
     def read_index(self, fingerprint: str) -> pa.Table:
-        """Read the index of an image set. Raises StoreError where it is missing or damaged."""
-        try:
-            return pq.read_table(self._index_path(fingerprint))
-        except (OSError, pa.ArrowException) as error:
-            raise StoreError(f"{self._index_path(fingerprint)}: cannot be read ({error})") from error
+        """Read the index of an image set. Raises BlockedError where it is not there or damaged."""
+        return self._required(f"indexes/{fingerprint}.parquet", self._read_all)
 
     def keep_index(self, fingerprint: str, table: Callable[[], pa.Table]) -> None:
         """Keep the index of an image set, unless it is there."""
-        path = self._index_path(fingerprint)
-        if not path.is_file():
-            self.write_file(path, table())
+        name = f"indexes/{fingerprint}.parquet"
+        if self.read_kept(name) is None:
+            self.write_table(name, table())
 
-    def read_meta(self, key: str) -> dict[str, Any]:
-        """Read what a table says of how it was made."""
-        found = pq.read_schema(self.table_path(key)).metadata or {}
-        return dict(json.loads(found.get(b"eyechart", b"{}")))
+    def read_kept(self, name: str) -> tuple[pa.Table, dict[str, Any]] | None:
+        """Read a small table that is kept under a name of its own, and its meta."""
 
-    def _part(self, key: str, start: int) -> Path:
-        return self.root / "partial" / key / f"{start:09d}.parquet"
+        def read(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+            table = self._open(path)
+            return table.read(), table.meta
 
-    def has_part(self, key: str, start: int) -> bool:
-        """Whether the rows from `start` on were computed by this run or one that was cut short."""
-        return self._part(key, start).is_file()
+        return self._healed(name, read)
 
-    def write_part(self, key: str, start: int, table: pa.Table) -> None:
-        """Keep the rows from `start` on; they survive a kill from here."""
-        self._atomically(self._part(key, start), lambda path: pq.write_table(table, path))
+    def write_table(self, name: str, table: pa.Table, meta: Mapping[str, Any] | None = None) -> None:
+        """Keep a table under a name of its own."""
+        self._write(name, lambda path: proof.write_table(path, [table], {**(meta or {}), "name": name}))
 
-    def finish(self, key: str, meta: dict[str, Any]) -> None:
-        """Join the parts of a table in row order, and only then drop them."""
-        folder = self._part(key, 0).parent
-        table = pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("*.parquet"))])
-        table = table.replace_schema_metadata({"eyechart": json.dumps(meta)})
-        self._atomically(self.table_path(key), lambda path: pq.write_table(table, path, compression="zstd"))
-        shutil.rmtree(folder, ignore_errors=True)
+    def read_json(self, kind: str, key: str, make: Callable[[dict[str, Any]], T] = dict) -> T | None:  # type: ignore[assignment]  # dict is the record itself
+        """Read a small record, as what `make` makes of it."""
+        name = f"{kind}/{key}.json"
+        return self._healed(name, lambda path: make(proof.unsealed_record(path.read_bytes(), name)))
 
-    def read_json(self, kind: str, key: str) -> dict[str, Any] | None:
-        """Read a small record, or None where there is none (or a damaged one: it is made again)."""
-        try:
-            return dict(json.loads((self.root / kind / f"{key}.json").read_text(encoding="utf-8")))
-        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
-            return None
-
-    def write_json(self, kind: str, key: str, record: dict[str, Any]) -> None:
+    def write_json(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
         """Keep a small record."""
-        text = json.dumps(record, indent=1, sort_keys=True)
-        self._atomically(self.root / kind / f"{key}.json", lambda path: path.write_text(text, encoding="utf-8"))
+        name = f"{kind}/{key}.json"
+        content = proof.sealed_record(record, name)
+        self._write(name, lambda path: path.write_bytes(content))
 
     def array(self, key: str, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
         """Read a small array, computing it the first time."""
-        path = self.root / "arrays" / f"{key}.npy"
-        if not path.is_file():
-            self.write_array(path, compute())
-        return np.asarray(np.load(path, allow_pickle=False))
+        name = f"arrays/{key}.npy"
+        values = self.read_array(name)
+        if values is None:
+            values = compute()
+            self.write_array(name, values)
+        return np.asarray(values)
 
-    def write_array(self, path: Path, values: NDArray[Any]) -> None:
-        """Write a .npy file somewhere under the store."""
+    def read_array(self, name: str) -> NDArray[Any] | None:
+        """Read an array that is kept under a name of its own."""
+        content = self._read_bytes(name)
+        return None if content is None else np.load(io.BytesIO(content), allow_pickle=False)
 
-        def save(temporary: Path) -> None:
-            with temporary.open("wb") as stream:
-                np.save(stream, values)
+    def write_array(self, name: str, values: NDArray[Any]) -> None:
+        """Keep an array, as a .npy file under a name of its own."""
+        stream = io.BytesIO()
+        np.save(stream, values)
+        self._write_bytes(name, stream.getvalue())
 
-        self._atomically(path, save)
+    def read_picture(self, key: str) -> bytes | None:
+        """Read the picture (PNG) of what a search found."""
+        return self._read_bytes(f"pictures/{key}.png")
 
-    def picture_path(self, key: str) -> Path:
-        """Where the picture of what a search found is, or will be."""
-        return self.root / "pictures" / f"{key}.png"
+    def write_picture(self, key: str, content: bytes) -> None:
+        """Keep the picture (PNG) of what a search found."""
+        self._write_bytes(f"pictures/{key}.png", content)
 
-    def write_bytes(self, path: Path, content: bytes) -> None:
-        """Write a file somewhere under the store."""
-        self._atomically(path, lambda temporary: temporary.write_bytes(content))
+    def _read_bytes(self, name: str) -> bytes | None:
+        return self._healed(name, lambda path: proof.unsealed(path.read_bytes(), name))
 
-    def write_file(self, path: Path, table: pa.Table) -> None:
-        """Write a Parquet file somewhere under the store."""
-        self._atomically(path, lambda temporary: pq.write_table(table, temporary))
+    def _write_bytes(self, name: str, content: bytes) -> None:
+        self._write(name, lambda path: path.write_bytes(proof.sealed(content, name)))
+
+    # what all have in common
 
     @contextlib.contextmanager
     def writing(self, on_wait: Callable[[], None]) -> Iterator[None]:
@@ -154,17 +260,75 @@ class Store:
         finally:
             lock.release()
 
-    def _atomically(self, path: Path, write: Callable[[Path], object]) -> None:
-        temporary = None
+    def _open(self, path: Path) -> proof.Table:
+        """Open a table that states the name it has here."""
+        table = proof.open_table(path)
+        if self.root / table.meta["name"] != path:
+            raise proof.UnprovedError(f"it was written as {table.meta['name']}")
+        return table
+
+    def _read_all(self, path: Path) -> pa.Table:
+        return self._open(path).read()
+
+    def _required(self, name: str, read: Callable[[Path], T]) -> T:
+        """Read a file that must be there. Raises BlockedError where it is not, DamagedError where it is set aside."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-            os.close(handle)
-            temporary = Path(name)
-            write(temporary)
-            temporary.replace(path)
+            return self._checked(name, read)
+        except _ABSENT as error:
+            raise BlockedError(f"{self.root / name} is gone; the next run computes it again") from error
+
+    def _healed(self, name: str, read: Callable[[Path], T]) -> T | None:
+        """Read a file, or None where there is none or it was set aside; whoever asks computes it again."""
+        try:
+            return self._checked(name, read)
+        except _ABSENT:
+            return None
+        except DamagedError as error:
+            self.tell(f"{error} and computed again")
+            return None
+
+    def _checked(self, name: str, read: Callable[[Path], T]) -> T:
+        try:
+            return read(self.root / name)
+        except _ABSENT:
+            raise
+        except proof.UNREADABLE as error:
+            raise self._set_aside(name, error) from error
+
+    def _set_aside(self, name: str, error: BaseException) -> BlockedError:
+        """Move a file out of the way, and say so; one that cannot be read or moved stays."""
+        path, aside = self.root / name, self.root / DAMAGED / name
+        if isinstance(error, OSError) and error.errno is not None:
+            return BlockedError(f"{path}: cannot be read ({error.strerror})")
+        why = str(error) or type(error).__name__
+        try:
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(aside)
+        except FileNotFoundError:
+            pass  # another run was faster
+        except OSError as refused:
+            return BlockedError(
+                f"{path} is damaged ({why}), and the store cannot be written to ({refused.strerror}) to have it "
+                "computed again. Let it be written to, or give another folder: --store DIR"
+            )
+        return DamagedError(f"{path} is damaged ({why}); it is set aside in {self.root / DAMAGED}")
+
+    def _write(self, name: str, write: Callable[[Path], object]) -> None:
+        path = self.root / name
+        try:
+            atomically(path, write)
         except OSError as error:
             raise StoreError(f"store {self.root}: cannot write {path.name} ({error.strerror or error})") from error
-        finally:
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)
+
+
+def _digest_of(keys: Keys) -> str:
+    """Digest names in their order."""
+    return bytes_digest("\0".join(keys.tolist()).encode())
+
+
+def _table(key: str) -> str:
+    return f"predictions/{key}.parquet"
+
+
+def _partial(key: str) -> str:
+    return f"partial/{key}"

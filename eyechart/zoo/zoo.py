@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from eyechart.entries import Entry
 from eyechart.errors import BlockedError, SpecError, nearest
@@ -27,12 +25,16 @@ from eyechart.zoo.levels import GateEntry
 from eyechart.zoo.margins import MarginEntry, check_margins
 from eyechart.zoo.models import SOURCES, ModelSpec
 from eyechart.zoo.protocol import ProtocolEntry
+from eyechart.zoo.yaml import YAMLError, load
 
 __all__ = ["BoundOverride", "ImageSetSpec", "Role", "Zoo", "read_zoo"]
 
 
 Findings = Literal["arxiv-2311.09215"]
 """Whose findings the models of a zoo are: a study names its models, and what it found is about no others."""
+
+LONGEST = 200
+"""Characters of a value that a message repeats."""
 
 IMPLICIT_SEVERITIES = (1, 3, 5)
 """Of the corrupted copies that a zoo gets without asking: three tell how accuracy falls, at 3/5 of the cost."""
@@ -185,12 +187,10 @@ def _zoo(file: Path, name: str, data: Any, zoos: Mapping[str, Any]) -> Zoo:
 def _read(file: Path) -> tuple[Any, Mapping[str, Any]]:
     try:
         with file.open(encoding="utf-8") as stream:
-            data = YAML(typ="rt").load(stream)
+            data = load(stream)
     except OSError as error:
         raise SpecError(f"{file}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{file}: not valid YAML: {error}") from error
-    except YAMLError as error:
+    except (UnicodeDecodeError, YAMLError) as error:
         raise SpecError(f"{file}: not valid YAML: {error}") from error
     try:
         return data, _File.model_validate(data).zoos
@@ -276,7 +276,12 @@ def _explain(file: Path, data: Any, error: dict[str, Any]) -> str:
         return f"{where}: the key 'source' is missing{meant}: {nearest('', SOURCES)}"
     if error["type"] == "value_error":
         return f"{where}: {context['error']}"
-    return f"{where}: found {error['input']!r}: {error['msg']}"
+    return f"{where}: found {_shortened(error['input'])}: {error['msg']}"
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
 
 
 def _quoted(text: str) -> list[str]:

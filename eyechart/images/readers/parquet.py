@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from eyechart.digest import bytes_digest
+from eyechart.digest import bytes_digest, digest
 from eyechart.errors import BlockedError, nearest
 from eyechart.images import decoding
 from eyechart.images.entries import PixelsEntry
@@ -60,7 +60,7 @@ def read(name: str, spec: ParquetSet, around: Around) -> ImageSet:
     root = place.parent if place.is_file() else place
     rows: list[dict[str, Any]] = []
     for file, facts in zip(files, facts_of(root, files, around.store, file_facts), strict=True):
-        key = f"{facts.digest}-{spec.image_column}"
+        key = digest(facts.digest, spec.image_column)
         record = around.store.read_json("parquet-images", key)
         if record is None:
             record = {"images": _facts(name, file, spec)}

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from eyechart.errors import BlockedError, nearest
@@ -77,13 +75,16 @@ def _whole(name: str, around: Around) -> ImageSet:
             f"the miniature's set {name!r} has the classes {', '.join(SETS[name].classes)}, its label_space "
             f"{space.name!r} has others" + (f": say miniature-{name}" if SETS[name].role == "transfer" else "")
         )
-    store = around.store
-    folder = store.root / "images" / f"{name}-{recorded()[name]['all']}"
-    if not (folder / "index.parquet").is_file():
+    store, folder = around.store, f"images/{name}-{recorded()[name]['all']}"
+    kept = store.read_kept(f"{folder}/index.parquet")
+    if kept is None:
         _render(name, folder, store)
-    index = pq.read_table(folder / "index.parquet")
+        kept = store.read_kept(f"{folder}/index.parquet")
+    if kept is None:
+        raise BlockedError(f"{store.root / folder} does not keep what is written there")
+    index, meta = kept
     columns = {column: index[column].to_numpy() for column in index.column_names}
-    fingerprint = (index.schema.metadata or {})[b"fingerprint"].decode()
+    fingerprint = str(meta["fingerprint"])
     pixels: list[NDArray[np.uint8]] = []
 
     def pixels_of(rows: Ints) -> list[Image]:
@@ -107,24 +108,20 @@ def _cues(keys: NDArray[np.str_], labels: Ints, columns: dict[str, Any]) -> dict
     return {"shape": labels, "texture": texture, "content_image": keys, "texture_image": keys}
 
 
-def _render(name: str, folder: Path, store: Store) -> NDArray[np.uint8]:
+def _render(name: str, folder: str, store: Store) -> NDArray[np.uint8]:
     from eyechart.miniature.sets import render_set
 
-    made = render_set(name, workers=WORKERS)
-    columns: dict[str, Any] = {"key": list(made.keys), "label": made.labels, **made.annotations}
-    table = pa.table(columns).replace_schema_metadata({"fingerprint": made.fingerprint})
-    store.write_array(folder / "pixels.npy", made.images)
-    store.write_file(folder / "index.parquet", table)
-    return made.images
+    rendering = render_set(name, workers=WORKERS)
+    columns: dict[str, Any] = {"key": list(rendering.keys), "label": rendering.labels, **rendering.annotations}
+    store.write_array(f"{folder}/pixels.npy", rendering.images)
+    store.write_table(f"{folder}/index.parquet", pa.table(columns), {"fingerprint": rendering.fingerprint})
+    return rendering.images
 
 
-def _verified(name: str, folder: Path, fingerprint: str, store: Store) -> NDArray[np.uint8]:
+def _verified(name: str, folder: str, fingerprint: str, store: Store) -> NDArray[np.uint8]:
     from eyechart.miniature.sets import annotate
 
-    try:
-        pixels: NDArray[np.uint8] = np.load(folder / "pixels.npy", allow_pickle=False)
-        if replace(annotate(name), images=pixels).fingerprint == fingerprint:
-            return pixels
-    except (OSError, ValueError):
-        pass  # a lost or damaged cache is rendered again, which is what it caches
+    pixels: NDArray[np.uint8] | None = store.read_array(f"{folder}/pixels.npy")
+    if pixels is not None and replace(annotate(name), images=pixels).fingerprint == fingerprint:
+        return pixels
     return _render(name, folder, store)

@@ -6,21 +6,23 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.images.image_set import ImageSet
-from eyechart.judge.gates.paired import loss
-from eyechart.judge.verdict import Bound
+from eyechart.judge.gates.paired import cannot_show, loss
+from eyechart.judge.verdict import Bound, is_open
 from eyechart.measures.measurement import Measurement, take
 from eyechart.measures.predictions import Absent, ByKey, Predictions
 from eyechart.predict.run import Address, Need, Run, Strings
 from eyechart.predict.tables import read_meta
+from eyechart.store.proof import UNREADABLE, open_table
+from eyechart.zoo.levels import Levels
+
+T = TypeVar("T")
 
 Meta = dict[str, Any]
 """What a table says of how it was made; see `eyechart.predict.answering.meta_of`."""
@@ -37,11 +39,35 @@ class Baseline(Protocol):
         """Find what to compare the table that meets `need` with; BlockedError where there is nothing."""
 
 
-def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline) -> tuple[Measurement, str]:
+@dataclass(frozen=True)
+class Comparison:
+    """How much worse than the baseline a candidate is.
+
+    loss      positive is worse
+    itself    the loss of the baseline to itself: 0, with an interval of what the images can show at best
+    not_known what nobody recorded of how the two were predicted; mostly nothing
+    """
+
+    loss: Measurement
+    itself: Callable[[], Measurement]
+    not_known: str
+
+    def cannot_show(self, margin: Bound, levels: Levels) -> str:
+        """Say why the images leave a margin open for any checkpoint, even the baseline itself; mostly nothing.
+
+        That depends on the images and the baseline, and not on the candidate: nothing is promised where nothing could
+        be shown. It excuses no loss that the images do show.
+        """
+        itself = self.itself()
+        if itself.limits is None or not is_open(itself, margin, levels):
+            return ""
+        return cannot_show(itself.count, itself.limits(levels.pass_alpha)[1], margin.limit)
+
+
+def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline) -> Comparison:
     """Measure how much worse `measurement` is than the same measure of the baseline, on the same images.
 
-    Also says what is not known of how the two were predicted; mostly nothing. Raises BlockedError where they cannot be
-    compared, saying why.
+    Raises BlockedError where they cannot be compared, saying why.
     """
     if measurement.recipe is None or not measurement.recipe.tables():
         raise BlockedError(
@@ -59,7 +85,8 @@ def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline
 
     try:
         other = measurement.recipe.with_changed(change).measure()
-        return loss(measurement, other, more_is_worse=bound.at_most is not None), next(filter(None, unsaid), "")
+        less = functools.partial(loss, baseline=other, more_is_worse=bound.at_most is not None)
+        return Comparison(less(measurement), functools.partial(less, other), next(filter(None, unsaid), ""))
     except ValueError as error:
         raise BlockedError(f"{baseline.name} cannot be compared with: {error}") from error
 
@@ -205,12 +232,9 @@ def stored_tables(name: str, place: Path) -> StoredTables:
 @functools.lru_cache(maxsize=64)
 def read_table(path: Path) -> Predictions:
     """Read one stored table. Raises BlockedError where it is damaged."""
-    meta = read_meta(path) or {}
-    names = pq.read_schema(path).names
-    try:
-        table = pq.read_table(path, columns=["key", "label", "predicted", "confidence"])
-    except (OSError, pa.ArrowException) as error:
-        raise BlockedError(f"baseline {path}: cannot be read ({error})") from error
+    stored = _checked(path, open_table)
+    meta, names = stored.meta, stored.schema.names
+    table = _checked(path, lambda _: stored.read(["key", "label", "predicted", "confidence"]))
     keys, labels, predicted, confidence = (column.to_numpy() for column in table.columns)
     unsure = table["confidence"].null_count == len(table) > 0
     if not np.isfinite(confidence).all() and not unsure:
@@ -219,7 +243,7 @@ def read_table(path: Path) -> Predictions:
     def matrix(column: str) -> NDArray[Any]:
         if column not in names:
             raise NotApplicableError(f"baseline {path} was recorded without {column}")
-        values = pq.read_table(path, columns=[column])[column].combine_chunks()
+        values = _checked(path, lambda _: stored.read([column]))[column].combine_chunks()
         return np.asarray(values.flatten().to_numpy().reshape(len(values), -1))
 
     recorded = {name: functools.partial(matrix, name) for name in ("probabilities", "ranked") if name in names}
@@ -231,6 +255,14 @@ def read_table(path: Path) -> Predictions:
         lambda: np.asarray(matrix("logits"), dtype=np.float64),
         recorded=ByKey(keys.astype(np.str_), recorded) if recorded else None,
     )  # fmt: skip
+
+
+def _checked(path: Path, read: Callable[[Path], T]) -> T:
+    """Read a table that proves itself, or a part of it. Raises BlockedError where it does not."""
+    try:
+        return read(path)
+    except UNREADABLE as error:
+        raise BlockedError(f"baseline {path}: cannot be read ({error})") from error
 
 
 def read_baseline_like(baseline: Baseline | None, need: Need, images: ImageSet, whole: str) -> Predictions | None:

@@ -27,6 +27,14 @@ def loss(candidate: Measurement, baseline: Measurement, *, more_is_worse: bool) 
     return replace(found, value=-found.value, limits=limits, possible=(-high, -low))
 
 
+def cannot_show(images: int, least: float, margin: float) -> str:
+    """Say that `images` leave a loss of up to `least` open for any checkpoint, which is more than the margin."""
+    return (
+        f"{images:,} images cannot show of any checkpoint that it lost at most {margin:g}: of the baseline beside "
+        f"itself they show {least:.2g}"
+    )
+
+
 def _mirrored(limits: Limits, alpha: float) -> tuple[float, float]:
     low, high = limits(alpha)
     return -high, -low

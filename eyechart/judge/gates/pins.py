@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import re
 import shutil
@@ -13,6 +14,8 @@ from typing import Any
 from eyechart.errors import SpecError, nearest
 from eyechart.judge.gates.baseline import Baseline, ZooModel, stored_tables
 from eyechart.predict.run import Run
+from eyechart.store.proof import UNREADABLE, open_table, sealed_record, unsealed_record
+from eyechart.store.writing import atomically
 
 RECORD = "baseline.json"
 
@@ -83,8 +86,18 @@ def save(
 
 
 def pinned(store: Path) -> list[dict[str, Any]]:
-    """Records of all pinned baselines, by name."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(pins(store).glob(f"*/{RECORD}"))]
+    """Records of all pinned baselines, by name. Raises SpecError for one that is damaged."""
+    return [_record(path) for path in sorted(pins(store).glob(f"*/{RECORD}"))]
+
+
+def _record(path: Path) -> dict[str, Any]:
+    try:
+        return unsealed_record(path.read_bytes(), RECORD)
+    except UNREADABLE as error:
+        raise SpecError(
+            f"{path}: {error}. Judge that checkpoint again, and pin it anew: "
+            f"eyechart baseline save {path.parent.name} --replace"
+        ) from error
 
 
 def _last_run(reports: Path) -> dict[str, Any]:
@@ -107,14 +120,23 @@ def _tables(store: Path, keys: set[str]) -> list[Path]:
 
 
 def _copy(tables: list[Path], record: dict[str, Any], target: Path) -> None:
-    """Copy, and only then put the copy in place of an older one."""
+    """Copy what proves itself, and only then put the copy in place of an older one."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pinning-") as folder:
-        made = Path(folder) / "new"
-        (made / "predictions").mkdir(parents=True)
+        copies = Path(folder) / "new"
+        (copies / "predictions").mkdir(parents=True)
         for path in tables:
-            shutil.copyfile(path, made / "predictions" / path.name)
-        (made / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            atomically(copies / "predictions" / path.name, functools.partial(_copy_table, path))
+        atomically(copies / RECORD, lambda path: path.write_bytes(sealed_record(record, RECORD)))
         if target.exists():
             target.rename(Path(folder) / "old")
-        made.rename(target)
+        copies.rename(target)
+
+
+def _copy_table(table: Path, copy: Path) -> None:
+    """Copy a table. Raises SpecError where the copy does not prove itself."""
+    shutil.copyfile(table, copy)
+    try:
+        open_table(copy).check()
+    except UNREADABLE as error:
+        raise SpecError(f"{table}: {error}. Judge the model again, which computes it again") from error

@@ -13,7 +13,7 @@ from scipy import special
 
 from eyechart.digest import digest
 from eyechart.judge.claims import Claim
-from eyechart.judge.gates.paired import loss
+from eyechart.judge.gates.paired import cannot_show, loss
 from eyechart.judge.verdict import Bound
 from eyechart.measures.measurement import Limits, Measurement
 from eyechart.measures.predictions import Ints, Predictions
@@ -38,6 +38,7 @@ class Forecast:
 
     value   what the claim would measure, if the checkpoint were like the one that is assumed
     reach   how far from its bound the value must be, to be decided 9 times of 10
+    least   of a comparison, the loss that the images leave open even for the baseline itself
     """
 
     claim: Claim
@@ -46,6 +47,12 @@ class Forecast:
     bound: Bound
     reach: float
     images: int
+    least: float | None = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether the images could keep the bound for any checkpoint; else a comparison is not applicable."""
+        return self.least is None or self.bound.kept_by(self.least)
 
     @property
     def decidable(self) -> bool:
@@ -59,10 +66,13 @@ class Forecast:
         return f"{self.images:,} images decide only differences beyond ±{reach:g}{' points' if points else ''}"
 
 
-def forecast(claim: Claim, measurement: Measurement, bound: Bound, levels: Levels) -> Forecast:
+def forecast(
+    claim: Claim, measurement: Measurement, bound: Bound, levels: Levels, *, at_best: Measurement | None = None
+) -> Forecast:
     """Say what a measurement on assumed predictions can decide. Raises ValueError for one without an interval.
 
-    The distance is that of the limit that the value leans to, and as much again as luck may take away.
+    The distance is that of the limit that the value leans to, and as much again as luck may take away. `at_best` is
+    the comparison of the baseline with itself, which no candidate can do better than.
     """
     if measurement.limits is None:
         raise ValueError(f"{measurement.measure} has no interval")
@@ -72,7 +82,8 @@ def forecast(claim: Claim, measurement: Measurement, bound: Bound, levels: Level
     towards_high = bound.limit > measurement.value
     distance = high - measurement.value if towards_high else measurement.value - low
     luck = 1.0 + float(special.ndtri(POWER)) / -float(special.ndtri(alpha))
-    return Forecast(claim, measurement.measure, measurement.value, bound, distance * luck, measurement.count)
+    least = at_best.limits(levels.pass_alpha)[1] if at_best is not None and at_best.limits is not None else None
+    return Forecast(claim, measurement.measure, measurement.value, bound, distance * luck, measurement.count, least)
 
 
 def against_itself(measurement: Measurement, bound: Bound) -> Measurement:
@@ -88,9 +99,9 @@ def against_itself(measurement: Measurement, bound: Bound) -> Measurement:
         return disturbed(value, "baseline") if isinstance(value, Predictions) else value
 
     other = measurement.recipe.with_changed(change).measure()
-    found = loss(measurement, other, more_is_worse=bound.at_most is not None)
-    limits = None if found.limits is None else partial(_moved, found.limits, -found.value)
-    return replace(found, value=0.0, limits=limits, had_it_been=None)
+    lost = loss(measurement, other, more_is_worse=bound.at_most is not None)
+    limits = None if lost.limits is None else partial(_moved, lost.limits, -lost.value)
+    return replace(lost, value=0.0, limits=limits, had_it_been=None)
 
 
 def _moved(limits: Limits, by: float, alpha: float) -> tuple[float, float]:
@@ -167,13 +178,20 @@ def table(
     forecasts: Sequence[Forecast], blocked: Sequence[tuple[Claim, str]], loads: Iterable[Load], costs: Iterable[Cost]
 ) -> list[str]:
     """Lines of the plan: what cannot be decided first, then the cost."""
-    weak = [each for each in forecasts if not each.decidable]
-    lines = [f"{len(forecasts) - len(weak)} of {len(forecasts)} claims can be decided (9 times of 10, if the"
+    shown = [each for each in forecasts if each.shown]
+    weak = [each for each in shown if not each.decidable]
+    lines = [f"{len(shown) - len(weak)} of {len(shown)} claims can be decided (9 times of 10, if the"
              " checkpoint is like the one assumed)"]  # fmt: skip
     lines += [
         f"  cannot be decided  {each.claim.model}  {_name(each.claim)}: {each}; "
         f"assumed {each.measure} {each.value:.3f}, {each.bound}"
         for each in sorted(weak, key=lambda one: (one.claim.model, one.claim.behavior, one.claim.versus or ""))
+    ]
+    lines += [
+        f"  not applicable     {each.claim.model}  {_name(each.claim)}: "
+        f"{cannot_show(each.images, each.least or 0.0, each.bound.limit)}"
+        for each in sorted(forecasts, key=lambda one: (one.claim.model, one.claim.behavior))
+        if not each.shown
     ]
     lines += [f"  cannot be planned  {claim.model}  {_name(claim)}: {reason}" for claim, reason in blocked]
     lines += [f"  {load}" for load in loads]
@@ -187,10 +205,11 @@ def table(
 
 def warnings(forecasts: Sequence[Forecast], assumption: str) -> list[str]:
     """Lines before a run that must predict: what the images would leave open. Nothing where they can decide all."""
-    weak = [each for each in forecasts if not each.decidable]
+    shown = [each for each in forecasts if each.shown]
+    weak = [each for each in shown if not each.decidable]
     if not weak:
         return []
-    said = f"{len(weak)} of {len(forecasts)} claims about a model like the one assumed ({assumption}) would stay open:"
+    said = f"{len(weak)} of {len(shown)} claims about a model like the one assumed ({assumption}) would stay open:"
     return [said, *(f"  {_name(each.claim)}: {each}" for each in weak)]
 
 

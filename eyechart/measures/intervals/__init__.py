@@ -5,6 +5,7 @@
 
 from eyechart.measures.intervals.agreement import SharedErrors
 from eyechart.measures.intervals.calibration import ece, equal_width_ece
+from eyechart.measures.intervals.calibration_difference import ece_difference
 from eyechart.measures.intervals.curves import Band, simultaneous_band
 from eyechart.measures.intervals.deciding import bonferroni, holm, images_to_decide, p_value
 from eyechart.measures.intervals.means import Mean, linearized, mean_limits, mean_of, mean_over_draws
@@ -19,6 +20,7 @@ __all__ = [
     "bonferroni",
     "clopper_pearson",
     "ece",
+    "ece_difference",
     "equal_width_ece",
     "error_ratio",
     "holm",
