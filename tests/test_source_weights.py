@@ -15,6 +15,7 @@ from eyechart.checkpoints.sources.hub import content_of
 from eyechart.errors import BlockedError, SpecError
 from eyechart.images.labels import named_space
 from eyechart.zoo.zoo import read_zoo
+from fixtures.options import _with_checkpoint
 
 torch = pytest.importorskip("torch")
 save_file = pytest.importorskip("safetensors.torch").save_file
@@ -310,6 +311,14 @@ def test_a_checkpoint_inherits_all_but_the_weights(tmp_path):
     assert found.models["net"].weights == "old.pth"
     clip = found.with_checkpoint("clip", "new-clip", tmp_path / "new.pth").models["new-clip"]
     assert (clip.pretrained, clip.weights) == (found.models["clip"].pretrained, str(tmp_path / "new.pth"))
+
+
+def test_a_checkpoint_is_called_like_its_file_or_candidate(tmp_path):
+    """Where the file is called like the baseline, which it must stand beside."""
+    (tmp_path / "net.pth").touch()
+    named = [_with_checkpoint(zoo(tmp_path), ["net"], given, tmp_path, taken=baseline)[1]
+             for given, baseline in (("net.pth", None), ("net.pth", "net"), ("new=net.pth", "net"))]  # fmt: skip
+    assert named == [["net"], ["candidate"], ["new"]]
 
 
 def test_a_checkpoint_of_a_model_without_a_file_is_an_error(tmp_path):
