@@ -4,6 +4,7 @@ Each limit is tried alone, because each decides verdicts alone. Beside the libra
 does not use; they must be caught, or the trial would be too weak to catch anything.
 """
 
+import functools
 from functools import partial
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ from scipy import special, stats
 
 from eyechart import measures
 from eyechart.measures.intervals import (
+    SharedErrors,
     clopper_pearson,
     ece,
     images_to_decide,
@@ -201,6 +203,77 @@ def test_clustered_mean():
     truth = special.ndtr(0.5 / np.hypot(1, 1.2))
     assert max(misses(truth, partial(simulate_assets, True), 600, seed=4)) <= tolerated(600)
     assert min(misses(truth, partial(simulate_assets, False), 600, seed=4)) > 0.1
+
+
+EDGES = [(60, 20, 0.98), (60, 20, 0.02), (151, 58, 0.02), (24, 20, 0.90)]
+
+
+@pytest.mark.parametrize(("assets", "renderings", "truth"), EDGES)
+@pytest.mark.parametrize("alpha", [ALPHA, 0.0001])
+def test_clustered_mean_near_its_ends(assets, renderings, truth, alpha):
+    """Most assets are always named, or never: those that are not may be among the assets that were not drawn."""
+
+    def simulate(rng):
+        chances = special.ndtr(special.ndtri(truth) * np.sqrt(2) + rng.normal(size=assets))
+        correct = right(rng, np.repeat(chances, renderings))
+        return mean_limits(correct, alpha, np.repeat(np.arange(assets), renderings), (0.0, 1.0))
+
+    assert max(misses(truth, simulate, 1000, seed=11)) <= tolerated(1000, alpha)
+
+
+def test_clustered_limits_are_no_wider_in_the_middle():
+    """There Student's t decides, as it always did: its reach is what 60 assets tell."""
+    rng = np.random.default_rng(12)
+    assets = np.repeat(np.arange(60), 20)
+    correct = right(rng, special.ndtr(0.5 + 1.2 * rng.normal(size=60)[assets]))
+    shares = correct.reshape(60, 20).mean(axis=1)
+    reach = stats.t.isf(ALPHA, 59) * stats.sem(shares)
+    low, high = mean_limits(correct, ALPHA, assets, (0.0, 1.0))
+    assert reach < (high - low) / 2 < 1.05 * reach
+
+
+def simulate_shared(count, rates, kappa, alpha, rng):
+    """Limits of kappa for two models that err at these rates, and together as kappa says."""
+    p, q = rates
+    both = p * q + kappa * ((p + q) / 2 - p * q)
+    shared, alone, other, _ = rng.multinomial(count, [both, p - both, q - both, 1 - p - q + both])
+    return shared_limits(int(shared), int(shared + alone), int(shared + other), count, alpha)
+
+
+@functools.cache
+def shared_limits(*counts_and_alpha):
+    """Limits of kappa, once for each outcome."""
+    *counts, alpha = counts_and_alpha
+    return SharedErrors(*counts).limits(alpha)
+
+
+@pytest.mark.parametrize("alpha", [ALPHA, 0.0001])
+@pytest.mark.parametrize(
+    ("count", "rates", "kappa"),
+    [
+        (600, (0.02, 0.02), 0.0),
+        (600, (0.02, 0.02), 0.1),
+        (600, (0.05, 0.05), 0.0),
+        (160, (0.02, 0.2), 0.1),
+        (160, (0.05, 0.05), 0.6),
+        (50, (0.9, 0.7), 0.3),
+    ],
+)
+def test_shared_errors(count, rates, kappa, alpha):
+    """Few errors, of which few are shared; rates that leave kappa little room; many errors."""
+    simulate = partial(simulate_shared, count, rates, kappa, alpha)
+    assert max(misses(kappa, simulate, 400, seed=13)) <= tolerated(400, alpha)
+
+
+def test_the_delta_method_alone_would_not_do():
+    """At an error that a hundred claims share, it fails three of five pairs of models that err independently."""
+
+    def simulate(rng):
+        first, second = rng.random((2, 600)) < 0.02
+        errors = SharedErrors(int((first & second).sum()), int(first.sum()), int(second.sum()), 600)
+        return errors._delta().limits(0.0001)
+
+    assert misses(0.0, simulate, 300, seed=14)[1] > 0.4
 
 
 def simulate_crossed(crossed, rng):
