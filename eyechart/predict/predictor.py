@@ -51,7 +51,7 @@ class Predictor(Locator):
     def prepare(self, needs: set[Need]) -> None:
         """Meet every need. What cannot be met is blocked with its reason and stops nothing else.
 
-        Raises StoreError where the store cannot be written, SpecError where `models.yaml` names what no library has.
+        Raises StoreError where the store cannot be written, DeviceError where there is no such device.
         """
         started = time.perf_counter()
         if not self._all_met(needs):
