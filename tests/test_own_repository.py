@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyechart.claims import needs, validation
 from eyechart.commands.main import main
 from eyechart.errors import SpecError
 from eyechart.fixtures.collecting import require_own_source
-from eyechart.judge.claims import subjects
+from eyechart.judge.claims import needs, subjects, validation
 from eyechart.zoo.places import SHIPPED_BEHAVIORS
 from eyechart.zoo.suite import SuiteEntry
 from eyechart.zoo.zoo import read_zoo
