@@ -172,10 +172,20 @@ def test_init_writes_what_is_missing_and_says_what_it_assumed(repository, capsys
     )
     assert (repository / ".gitignore").read_text() == "runs/\n.eyechart/\nreports/\n"
     written = {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
-    assert {path.name for path in written} >= {"models.yaml", "test_own.py", "eyechart.yml"}
+    assert {path.name for path in written} >= {"models.yaml", "test_own.py", "conftest.py", "eyechart.yml"}
     assert main(INIT) == 0
     assert "models.yaml is there already" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in written} == written
+
+
+def test_a_pytest_of_theirs_passes_behaviors_by(repository):
+    """It has no fixtures for them; `eyechart run` collects them in the same folder."""
+    assert main(["init"]) == 1, "there is no models.yaml yet"
+    zoo_file(repository / "models.yaml", {"net": toy("saint")})
+    for command, code in ((["pytest"], 5), (["eyechart", "run"], 0)):
+        words = [sys.executable, "-m", *command, "--collect-only", "-k", "own"]
+        done = subprocess.run(words, env=surroundings(), capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout
 
 
 def test_init_refuses_a_head_that_the_folders_do_not_fit(repository, capsys):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eyechart.commands.options import add_places, placed
 from eyechart.commands.saying import say
+from eyechart.commands.starting import APART, write
 from eyechart.errors import SpecError, nearest
 from eyechart.zoo.places import SHIPPED_BEHAVIORS
 from eyechart.zoo.suite import SUITE, shipped_properties
@@ -30,11 +31,11 @@ def _eject(options: argparse.Namespace) -> int:
     copy = placed(options).root / "behaviors" / source.name
     if copy.exists():
         raise SpecError(f"{copy} is there already, and nothing is overwritten")
-    copy.parent.mkdir(exist_ok=True)
     version = f"eyechart {metadata.version('eyechart')} (shipped behaviors of version {SUITE})"
     origin = f"# A copy of {source.name} of {version}."
-    copy.write_text(f"{origin}\n{source.read_text(encoding='utf-8')}", encoding="utf-8")
-    say(f"wrote {copy}: its claims are test_{name}.py::…, and the shipped ones eyechart/test_{name}.py::…")
+    write(copy, f"{origin}\n{source.read_text(encoding='utf-8')}")
+    write(copy.with_name("conftest.py"), APART)
+    say(f"The copy's claims are test_{name}.py::…, and the shipped ones eyechart/test_{name}.py::…")
     others = ", ".join(each for each in known if each != name)
     say(f"Both are judged. To judge the copy alone, say so in the zoo: behaviors: {{shipped: [{others}]}}")
     return 0

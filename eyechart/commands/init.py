@@ -39,8 +39,9 @@ def _init(options: argparse.Namespace) -> int:
             _write_models(here, **given)
     elif len(missing) < len(given):
         say(f"{MODELS} is there already, and left as it is: {', '.join(given)} are not written into it")
-    _write(here / "behaviors" / "test_own.py", starting.BEHAVIOR)
-    _write(here / ".github" / "workflows" / "eyechart.yml", starting.WORKFLOW)
+    starting.write(here / "behaviors" / "test_own.py", starting.BEHAVIOR)
+    starting.write(here / "behaviors" / "conftest.py", starting.APART)
+    starting.write(here / ".github" / "workflows" / "eyechart.yml", starting.WORKFLOW)
     _ignore(here / ".gitignore")
     if (here / MODELS).exists():
         say("next: eyechart run")
@@ -95,15 +96,6 @@ def _from(here: Path, path: str) -> str:
 
 def _few(names: list[str]) -> str:
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-
-
-def _write(file: Path, text: str) -> None:
-    if file.exists():
-        say(f"left  {file.relative_to(Path.cwd())}, which is there already")
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    say(f"wrote {file.relative_to(Path.cwd())}")
 
 
 def _ignore(file: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
+from eyechart.commands.saying import say
 from eyechart.zoo.suite import SUITE
 
 MODELS = """\
@@ -37,6 +40,14 @@ def test_it_knows_far_more_than_a_guess(predictions, chance, require):
     require(accuracy(predictions), at_least=(1 + chance) / 2)
 '''
 
+APART = '''\
+"""Behaviors are judged by `eyechart run`; a pytest that is not Eyechart's passes them by."""
+
+import sys
+
+collect_ignore_glob = [] if "eyechart.fixtures.plugin" in sys.modules else ["*"]
+'''
+
 WORKFLOW = """\
 # Judges what models.yaml names. The exit code is the gate: 0 every promise is kept, 1 one is broken or could not be
 # measured, 10 the images leave one open (`--inconclusive skip` lets that through). Weights and images must be here:
@@ -66,6 +77,17 @@ jobs:
 """
 
 IGNORED = (".eyechart/", "reports/")
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file that is not there yet, and say so; one that is there is left as it is."""
+    name = os.path.relpath(file)
+    if file.exists():
+        say(f"left  {name}, which is there already")
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    say(f"wrote {name}")
 
 
 def models_yaml(architecture: str, weights: str, images: str, classes: Sequence[str]) -> str:

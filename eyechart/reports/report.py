@@ -80,9 +80,7 @@ def read_report(location: Path) -> Report:
             raise SpecError(f"{path}: schema {data['schema']!r}, this version of eyechart reads {SCHEMA}")
         return Report(dict(data["run"]), tuple(from_record(record) for record in data["verdicts"]))
     except OSError as error:
-        raise SpecError(
-            f"{path}: no report of a run there ({error.strerror}); judge first: pytest behaviors/"
-        ) from error
+        raise SpecError(f"{path}: no report of a run there ({error.strerror}); judge first: eyechart run") from error
     except (KeyError, TypeError, ValueError) as error:
         raise SpecError(f"{path}: not a report of a run ({type(error).__name__}: {error})") from error
 
