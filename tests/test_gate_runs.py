@@ -147,6 +147,7 @@ def test_a_plan_predicts_nothing_and_names_what_it_cannot_decide(ready: Project,
     assert run.code == 0, run.text
     behavior = "test_accuracy.py::test_names_images[validation]"
     assert f"cannot be decided  narrow  {behavior}: 3,000 images decide only" in run.text
+    assert "at least 0.6; with 3,000 images only values up to" in run.text
     assert not run.reports.exists()
     assert "no tests ran" in run.text
     shutil.copytree(ready.store / "images", tmp_path / "images")
