@@ -144,6 +144,14 @@ def searched_rows(keys: NDArray[np.str_]) -> Ints:
     return np.sort(declared_order(keys)[: min(SEARCHED, len(keys) // 2)])
 
 
+def judged_views(text: str, found: Found) -> tuple[str, ...]:
+    """Views that the verdict is measured under: the one that breaks the bound or, where none does, all that there are.
+
+    What costs most on the searched images need not be what costs most on others.
+    """
+    return (found.view,) if found.breaks else tuple(map(str, Search.parse(text).views))
+
+
 def most_answers(text: str, images: int) -> int:
     """How many images a search answers at most, of a set of so many. Raises SpecError for a text that is none."""
     return (len(Search.parse(text).views) + 1) * min(SEARCHED, images // 2)
