@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from eyechart.errors import BlockedError, SpecError
+from eyechart.fixtures.options import make_session
 from eyechart.images.image_set import ImageSet, checked
 from eyechart.predict.run import Need
 from eyechart.zoo.zoo import read_zoo
-from fixtures.options import make_session
 from tests.harness import predict, run_pytest, toy, zoo_file
 
 GOOD = """
@@ -144,7 +144,7 @@ def test_a_mistake_in_an_option_is_named(file, tmp_path, option, message):
     """Whatever an option names and is not there, with the nearest that is."""
     usual = {"zoo": "miniature", "models": str(file(GOOD)), "model": None, "data": None, "store": None, "reports": None,
              "device": "auto", "precision": "fp32", "limit": None}  # fmt: skip
-    config = SimpleNamespace(rootpath=tmp_path, option=SimpleNamespace(**{**usual, **option}),
+    config = SimpleNamespace(rootpath=tmp_path, inipath=None, option=SimpleNamespace(**{**usual, **option}),
                              invocation_params=SimpleNamespace(dir=tmp_path))  # fmt: skip
     with pytest.raises(SpecError) as error:
         make_session(config)

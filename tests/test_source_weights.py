@@ -13,9 +13,9 @@ from eyechart.checkpoints.sources import timm as source
 from eyechart.checkpoints.sources.base import Surroundings, fill, read_weights, unwrapped, weights_file
 from eyechart.checkpoints.sources.hub import content_of
 from eyechart.errors import BlockedError, SpecError
+from eyechart.fixtures.options import _with_checkpoint
 from eyechart.images.labels import named_space
 from eyechart.zoo.zoo import read_zoo
-from fixtures.options import _with_checkpoint
 
 torch = pytest.importorskip("torch")
 save_file = pytest.importorskip("safetensors.torch").save_file

@@ -236,4 +236,4 @@ class Claim:
     @property
     def property(self) -> str:
         """The property judged: the behavior's file, `test_calibration.py` → `calibration`."""
-        return self.behavior.partition(".py")[0].removeprefix("test_")
+        return self.behavior.partition(".py")[0].removeprefix("eyechart/").removeprefix("test_")

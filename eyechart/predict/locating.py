@@ -78,7 +78,7 @@ class Locator:
         if model not in self._checkpoints:
             run, spec = self.run, self.live(model)
             around = Surroundings(
-                root=run.zoo.file.parent,
+                root=run.zoo.folder,
                 labels=labels_of(spec.label_space),
                 device=run.settings.device,
                 precision=run.settings.precision,
@@ -203,7 +203,7 @@ class Locator:
 
     def _resolution_key(self, model: str) -> str:
         """Key of what a checkpoint resolves to: its entry in `models.yaml`, its files by content, library versions."""
-        spec, root = self.live(model), self.run.zoo.file.parent
+        spec, root = self.live(model), self.run.zoo.folder
         weights = _source(spec).weights(spec, root)
         entry = spec.model_dump(mode="json", exclude={"known_failures", "expected", "weights"})
         classes = labels_of(spec.label_space).names

@@ -24,6 +24,7 @@ from eyechart.zoo.image_sets import READERS, ImageSetSpec, Readers
 from eyechart.zoo.levels import GateEntry
 from eyechart.zoo.margins import MarginEntry, check_margins
 from eyechart.zoo.models import SOURCES, ModelSpec
+from eyechart.zoo.places import folder_of_paths
 from eyechart.zoo.protocol import ProtocolEntry
 from eyechart.zoo.yaml import YAMLError, load
 
@@ -93,9 +94,14 @@ class Zoo(BaseModel):
     findings: Findings | None = None
     stands_for: dict[str, str] = {}
 
+    @property
+    def folder(self) -> Path:
+        """Where relative paths of this zoo's file start."""
+        return folder_of_paths(self.file)
+
     def path(self, relative: str) -> Path:
         """Resolve a path of this zoo's file."""
-        return (self.file.parent / Path(relative).expanduser()).resolve()
+        return (self.folder / Path(relative).expanduser()).resolve()
 
     def image_path(self, relative: str) -> Path:
         """Resolve a path of an image set: under `images` where there is such a file, else as `path` does."""
@@ -171,12 +177,14 @@ class Zoo(BaseModel):
         return next((other for other, names in held.items() if classes <= names), "")
 
 
-def read_zoo(file: Path, name: str) -> Zoo:
-    """Read zoo `name` from `file` (YAML, the schema of `models.yaml`).
+def read_zoo(file: Path, name: str | None = None, usual: str = "miniature") -> Zoo:
+    """Read zoo `name` from `file` (YAML, the schema of `models.yaml`); without a name the only one, or else `usual`.
 
     Raises SpecError where the file is missing, is not YAML, does not fit the schema, or has no such zoo.
     """
     data, zoos = _read(file)
+    if name is None:
+        name = next(iter(zoos)) if len(zoos) == 1 else usual
     if name not in zoos:
         raise SpecError(f"{file}: zoo {name!r} is unknown: {nearest(name, zoos)}")
     return _zoo(file, name, data, zoos)
