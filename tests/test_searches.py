@@ -218,7 +218,7 @@ def passes_with_one_bad_view(rng, *, every_view: bool) -> bool:
 
     outcome = search("shift > 0.1", answer, [None] * len(rows), np.zeros(len(rows), dtype=np.int64), keys[rows])
     others = np.setdiff1d(np.arange(2000), rows)
-    judged = judged_views("shift > 0.1", outcome) if every_view else (outcome.view,)
+    judged = judged_views(outcome) if every_view else (outcome.view,)
     under = [made(~lost[View.parse(view)][others]) for view in judged]
     measured = worst_drop(made(np.ones(len(others), dtype=bool)), under)
     return measured.limits(0.025)[1] <= 0.1

@@ -121,11 +121,10 @@ class Evidence:
     def found(self) -> Pair:
         """Answers before and under the change that a search found, on images that the search has not seen.
 
-        Where nothing that it tried breaks the bound, under each change that it could have tried.
+        Where nothing that it tried breaks the bound, under each change that might.
         """
         outcome = self._run.found(Need(self._model, self.image_set, search=self._search))
-        views = judged_views(self._search, outcome)
-        changed = [_unsearched(self._run.predictions(self._need(view))) for view in views]
+        changed = [_unsearched(self._run.predictions(self._need(view))) for view in judged_views(outcome)]
         return Pair(_unsearched(self.predictions), changed)
 
     @property

@@ -13,7 +13,7 @@ from eyechart.checkpoints.readouts import Readout, readout
 from eyechart.checkpoints.sources.base import Surroundings
 from eyechart.checkpoints.sources.named import content_named
 from eyechart.digest import digest
-from eyechart.errors import BlockedError, EyechartError, NotApplicableError
+from eyechart.errors import BlockedError, DeviceError, EyechartError, NotApplicableError, SpecError
 from eyechart.images.entries import labels_of
 from eyechart.images.image_set import ImageSet
 from eyechart.images.views import View
@@ -87,6 +87,10 @@ class Locator:
             self._progress.say(f"loading {model}")
             try:
                 self._checkpoints[model] = loaded = _source(spec).load(spec, around)
+            except DeviceError:
+                raise
+            except SpecError as error:  # a typo in one model's entry is no fault of the others
+                raise BlockedError(f"{run.zoo.file}: zoos.{run.zoo.name}.models.{model}: {error}") from error
             except EyechartError:
                 raise
             except Exception as error:  # a library's own failure blocks this model; the others go on

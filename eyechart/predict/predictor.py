@@ -51,7 +51,7 @@ class Predictor(Locator):
     def prepare(self, needs: set[Need]) -> None:
         """Meet every need. What cannot be met is blocked with its reason and stops nothing else.
 
-        Raises StoreError where the store cannot be written, SpecError where `models.yaml` names what no library has.
+        Raises StoreError where the store cannot be written, DeviceError where there is no such device.
         """
         started = time.perf_counter()
         if not self._all_met(needs):
@@ -69,9 +69,7 @@ class Predictor(Locator):
         """What turns out to be needed: predictions under the changes that verdicts on searches are measured under."""
         searched = [need for need in needs if need.search and self.run.has_found(need)]
         return {
-            Need(need.model, need.image_set, view)
-            for need in searched
-            for view in judged_views(need.search, self.run.found(need))
+            Need(need.model, need.image_set, view) for need in searched for view in judged_views(self.run.found(need))
         }
 
     def answers_to(self, need: Need) -> int:

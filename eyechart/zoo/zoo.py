@@ -26,6 +26,7 @@ from eyechart.zoo.margins import MarginEntry, check_margins
 from eyechart.zoo.models import SOURCES, ModelSpec
 from eyechart.zoo.places import folder_of_paths
 from eyechart.zoo.protocol import ProtocolEntry
+from eyechart.zoo.suite import SuiteEntry
 from eyechart.zoo.yaml import YAMLError, load
 
 __all__ = ["BoundOverride", "ImageSetSpec", "Role", "Zoo", "read_zoo"]
@@ -63,6 +64,7 @@ class _ZooEntry(Entry):
     gate: GateEntry = GateEntry()
     protocol: ProtocolEntry = ProtocolEntry()
     findings: Findings | None = None
+    behaviors: SuiteEntry = SuiteEntry()
 
     @model_validator(mode="after")
     def _margins_in_their_units(self) -> _ZooEntry:
@@ -93,6 +95,7 @@ class Zoo(BaseModel):
     protocol: ProtocolEntry = ProtocolEntry()
     findings: Findings | None = None
     stands_for: dict[str, str] = {}
+    behaviors: SuiteEntry = SuiteEntry()
 
     @property
     def folder(self) -> Path:

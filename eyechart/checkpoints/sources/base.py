@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from eyechart.checkpoints.checkpoint import Features, Logits
 from eyechart.checkpoints.preprocessing import Batch, Preprocessing, Size
 from eyechart.digest import digest, known_digest
-from eyechart.errors import BlockedError, SpecError, nearest
+from eyechart.errors import BlockedError, DeviceError, nearest
 from eyechart.images.labels import LabelSpace
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _twins(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -
 def torch_device(name: str) -> torch.device:
     """Turn `--device` into a torch device; "auto" takes the first of cuda, mps, cpu that is there.
 
-    Raises SpecError for a name that is unknown or a device that is not there.
+    Raises DeviceError for a name that is unknown or a device that is not there.
     """
     import torch
 
@@ -230,9 +230,9 @@ def torch_device(name: str) -> torch.device:
     kind, _, index = name.partition(":")
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if kind not in available:
-        raise SpecError(f"--device {name!r} is unknown: {nearest(name, ('auto', 'cpu', 'cuda', 'cuda:N', 'mps'))}")
+        raise DeviceError(f"--device {name!r} is unknown: {nearest(name, ('auto', 'cpu', 'cuda', 'cuda:N', 'mps'))}")
     if not available[kind] or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
-        raise SpecError(f"--device {name!r} is not on this machine: {[k for k, v in available.items() if v]} is")
+        raise DeviceError(f"--device {name!r} is not on this machine: {[k for k, v in available.items() if v]} is")
     return torch.device(name)
 
 

@@ -18,7 +18,7 @@ from eyechart.checkpoints.preprocessing import Batch, Geometry, Preprocessing, S
 from eyechart.checkpoints.sources.base import Surroundings, weights_digest, weights_file
 from eyechart.checkpoints.sources.onnx_tensors import external_files
 from eyechart.digest import digest
-from eyechart.errors import BlockedError, SpecError
+from eyechart.errors import BlockedError, DeviceError
 
 LIBRARIES = ("onnxruntime",)
 
@@ -104,7 +104,7 @@ def _session(path: Path, device: str) -> Any:
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(path, options, providers=_providers(device))
-    except SpecError:
+    except DeviceError:
         raise
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise BlockedError(f"{path} is no ONNX file that ONNX Runtime can run: {str(error).strip()}") from error
@@ -120,7 +120,9 @@ def _providers(device: str) -> list[Any]:
     kind, _, index = device.partition(":")
     wanted = _PROVIDERS.get(kind)
     if wanted not in available:
-        raise SpecError(f"--device {device!r} is not one that this ONNX Runtime can use: it has {', '.join(available)}")
+        raise DeviceError(
+            f"--device {device!r} is not one that this ONNX Runtime can use: it has {', '.join(available)}"
+        )
     return [(wanted, {"device_id": int(index)}) if index else wanted]
 
 

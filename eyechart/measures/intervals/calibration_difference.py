@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from eyechart.measures.intervals.calibration import Bins, Floats, ece, folded
 from eyechart.measures.intervals.checks import check_alpha, widen_for_unseen
 from eyechart.measures.intervals.means import linearized
 from eyechart.measures.intervals.scores import crossing
+
+SURE = 4.0
+"""Errors from 0 beyond which the sign of a gap is beyond doubt: at every error rate, so that limits widen steadily."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,9 +34,9 @@ class BinnedAnswers:
     gaps: Floats
     squares: Floats
 
-    def sure_signs(self, alpha: float) -> Floats:
-        """(bins,): 1 or -1 where a gap is beyond doubt, as `Bins` has it; else 0."""
-        sure = np.abs(self.summary.gaps) > (1.0 - float(special.ndtri(alpha))) * self.summary.errors
+    def sure_signs(self) -> Floats:
+        """(bins,): 1 or -1 where a gap is beyond doubt; else 0."""
+        sure = np.abs(self.summary.gaps) > SURE * self.summary.errors
         signs = np.zeros(self.gaps.size)
         signs[np.unique(self.members)] = np.where(sure, np.sign(self.summary.gaps), 0.0)
         return signs
@@ -73,7 +75,7 @@ class EceDifference:
         of its errors. Differencing the influence of images on both errors instead would take the sign of every gap
         for known, and passes a network that is worse by the margin up to 16 times too often.
         """
-        signs, others = one.sure_signs(alpha), other.sure_signs(alpha)
+        signs, others = one.sure_signs(), other.sure_signs()
         others = np.where(others == 0.0, signs, others)
         unsure, neither = signs == 0.0, (signs == 0.0) & (others == 0.0)
         doubtful = np.where(unsure, one.gaps - neither * other.gaps, 0.0)
