@@ -160,7 +160,7 @@ def blocked_reasons(run: Judged, model: str, versus: str) -> set[str]:
     ("other", "text"),
     [
         (Toy(0.85, precision="bf16"), "other precision (fp32 and bf16)"),
-        (Toy(0.85, resize=80), "other preprocessing, resize (None and 80)"),
+        (Toy(0.85, resize=80), "other preprocessing, resize (None and [80, 80])"),
     ],
 )
 def test_what_was_predicted_otherwise_is_not_compared(made: Project, tmp_path: Path, other: Toy, text: str):

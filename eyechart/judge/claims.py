@@ -159,7 +159,7 @@ def subjects(declared: Needs, zoo: Zoo, *, with_reference: bool = False) -> list
         choices = [views] if declared.together else [(view,) for view in views]
         found = [replace(one, views=choice) for one in found for choice in choices]
     if declared.pairs or declared.between:
-        pairs = declared.between or [(second, first) for first, second in combinations(zoo.models, 2)]
+        pairs = declared.between or [(second, first) for first, second in combinations(zoo.judged, 2)]
         there = [(first, second) for first, second in pairs if {first, second} <= set(zoo.models)]
         seconds = dict.fromkeys(second for _, second in there)
         firsts = {name: tuple(first for first, second in there if second == name) for name in seconds}

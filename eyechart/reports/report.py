@@ -28,7 +28,11 @@ def write_verdicts(folder: Path, run: dict[str, Any], verdicts: Sequence[Verdict
 
     Raises StoreError where the folder cannot be written to.
     """
-    text = json.dumps({"schema": SCHEMA, "run": run, "verdicts": [as_record(v) for v in in_order(verdicts)]}, indent=1)
+    text = json.dumps(
+        {"schema": SCHEMA, "run": run, "verdicts": [as_record(v) for v in in_order(verdicts)]},
+        indent=1,
+        allow_nan=False,
+    )
     return write_text(folder / VERDICTS, text + "\n")
 
 

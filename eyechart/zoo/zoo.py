@@ -94,6 +94,7 @@ class Zoo(BaseModel):
     gate: GateEntry = GateEntry()
     protocol: ProtocolEntry = ProtocolEntry()
     findings: Findings | None = None
+    stands_for: dict[str, str] = {}
     behaviors: SuiteEntry = SuiteEntry()
 
     @property
@@ -132,7 +133,16 @@ class Zoo(BaseModel):
                 f"--checkpoint {name}=…: {name!r} is another model of zoo {self.name!r}; give another NAME="
             )
         named = spec.model_copy(update={"weights": str(weights)})  # a tag still says whose preprocessing it has
-        return self.model_copy(update={"models": {**self.models, name: named}})
+        # in its place, so that it makes the claims that `model` makes; that one may still be the baseline
+        both = {name: named, **({} if name == model else {model: spec})}
+        order = dict.fromkeys([name if each == model else each for each in self.models] + list(both))
+        models = {each: both.get(each) or self.models[each] for each in order}
+        return self.model_copy(update={"models": models, "stands_for": {name: model} if name != model else {}})
+
+    @property
+    def judged(self) -> list[str]:
+        """Models that claims are about: all but those that another stands for."""
+        return [name for name in self.models if name not in self.stands_for.values()]
 
     def sets_with(self, roles: tuple[Role, ...]) -> list[str]:
         """Name the image sets that play one of these roles, in the file's order."""

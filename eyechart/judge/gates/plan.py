@@ -137,7 +137,7 @@ def assumed(need: Need, keys: NDArray[np.str_], labels: Ints, classes: int, rate
 def assumed_found(text: str) -> Found:
     """What a search is assumed to find: that its largest change costs most, and breaks nothing."""
     view = str(Search.parse(text).views[-1])
-    return Found(view, False, CHANGED, 0.0, 0, 0, 0, {}, "nothing was searched: this is a rehearsal", [])
+    return Found(view, False, CHANGED, 0.0, 0, 0, 0, {}, "nothing was searched: this is a rehearsal", [], [view])
 
 
 def disturbed(predictions: Predictions, why: str) -> Predictions:
