@@ -51,7 +51,7 @@ collect_ignore_glob = [] if "eyechart.fixtures.plugin" in sys.modules else ["*"]
 WORKFLOW = """\
 # Judges what models.yaml names. The exit code is the gate: 0 every promise is kept, 1 one is broken or could not be
 # measured, 10 the images leave one open (`--inconclusive skip` lets that through). Weights and images must be here:
-# in the repository (LFS), or fetched by a step of yours before the last but one.
+# in the repository (LFS), or fetched by a step of your own before `eyechart run`.
 name: eyechart
 on: [pull_request, workflow_dispatch]
 permissions:
