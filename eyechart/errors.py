@@ -30,6 +30,10 @@ class SpecError(EyechartError):
     """`models.yaml` (or an option that names something in it) says something that cannot be meant."""
 
 
+class DeviceError(SpecError):
+    """`--device` names what is not on this machine: it ends the run, where a fault of one model blocks that model."""
+
+
 class BlockedError(EyechartError):
     """Something a claim needs is not there or cannot be read: weights, images, a file. Never a silent skip."""
 

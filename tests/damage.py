@@ -47,8 +47,3 @@ def halve(path: Path) -> None:
 def empty(path: Path) -> None:
     """Leave nothing in a file but its name."""
     path.write_bytes(b"")
-
-
-def turn_around(path: Path) -> None:
-    """Flip one bit in the middle of a file."""
-    flip(path, path.stat().st_size // 2, 3)

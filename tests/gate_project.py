@@ -156,12 +156,14 @@ class Project:
             }  # fmt: skip
             run.store.finish(key, meta, images.keys, {})
 
-    def pytest(self, *arguments: object, reports: str = "reports", store: Path | None = None) -> Judged:
-        """Run pytest here in a process of its own."""
+    def pytest(
+        self, *arguments: object, reports: str = "reports", store: Path | None = None, cache: bool = False
+    ) -> Judged:
+        """Run pytest here in a process of its own; `cache` lets it remember what failed."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COLUMNS"))}
         made = subprocess.run(
             [sys.executable, "-m", "pytest", *map(str, arguments), "--store", store or self.store, "--reports",
-             self.root / reports, "-p", "no:cacheprovider"],
+             self.root / reports, *([] if cache else ["-p", "no:cacheprovider"])],
             cwd=self.root, env={**environment, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}, capture_output=True,
             text=True, timeout=120, check=False,
         )  # fmt: skip
@@ -173,7 +175,6 @@ def project(folder: Path, behaviors: Mapping[str, str] = BEHAVIORS) -> Project:
     (folder / "behaviors").mkdir(parents=True)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    (folder / "fixtures").symlink_to(ROOT / "fixtures")
     for name, text in behaviors.items():
         (folder / "behaviors" / name).write_text(text)
     return Project(folder)

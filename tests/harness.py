@@ -159,7 +159,6 @@ def project(folder: Path, behaviors: dict[str, str]) -> Path:
     (folder / "behaviors").mkdir(parents=True)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    (folder / "fixtures").symlink_to(ROOT / "fixtures")
     for name, text in behaviors.items():
         (folder / "behaviors" / name).write_text(text)
     return folder

@@ -102,6 +102,13 @@ def test_the_library_does_not_know_pytest(module: str):
     assert not names & {"pytest", "_pytest", "xdist", "allure", "allure_commons", "fixtures", "tests", "conftest"}
 
 
+def test_the_wiring_has_one_name():
+    """A clone imports it as an installed package does: a module of two names would be there twice."""
+    for path in [ROOT / "conftest.py", *(ROOT / "fixtures").glob("*.py"), *(ROOT / "tests").glob("*.py")]:
+        names = {name.partition(".")[0] for name, _ in imports(ast.parse(path.read_text(encoding="utf-8")))}
+        assert not names & {"fixtures", "behaviors"}, f"{path.name}: it is eyechart.fixtures everywhere"
+
+
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_model_libraries_are_imported_in_sources_and_inside_functions_only(module: str):
     """Collecting and judging import neither torch nor timm nor open_clip, because no module they import does."""

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from eyechart.errors import BlockedError, SpecError
+from eyechart.fixtures.options import make_session
 from eyechart.images.image_set import ImageSet, checked
 from eyechart.predict.run import Need
 from eyechart.zoo.zoo import read_zoo
-from fixtures.options import make_session
 from tests.harness import predict, run_pytest, toy, zoo_file
 
 GOOD = """
@@ -54,6 +54,22 @@ MISTAKES = {
                         ["known_failures", "at least 1 character"]),
     "a day that is none": ("label_space: miniature", 'known_failures: {"t": {reason: x, until: soon}}',
                            ["until", "found 'soon'", "date"]),
+    "a day that no month has": ("label_space: miniature", 'known_failures: {"t": {reason: x, until: 2027-02-30}}',
+                                [":11:", "t.until: found '2027-02-30'", "valid date"]),
+    "a number of 5,000 digits": ("architecture: resnet10t", "architecture: " + "9" * 5000,
+                                 ["not valid YAML: a number of 5,000 characters, expected at most 18", "line 9"]),
+    "a number of 5,000 hexadecimal digits": ("label_space: miniature", "label_space: {classes: 0x" + "f" * 5000 + "}",
+                                             ["a number of 5,002 characters", "line 11"]),
+    "lists of 1,500 levels": ("architecture: resnet10t", "arguments: " + "[" * 1500 + "]" * 1500,
+                              ["not valid YAML: it is nested too deeply"]),
+    "mappings of 1,500 levels": ("label_space: miniature", "label_space: " + "{a: " * 1500 + "}" * 1500,
+                                 ["not valid YAML: it is nested too deeply"]),
+    "a billion classes": ("label_space: miniature", "label_space: {classes: 1000000000}",
+                          [":11:", "classes: found 1000000000", "less than or equal to 1000000"]),
+    "an image of a billion pixels a side": ("label_space: miniature", "preprocessing: {resize: 1000000000}",
+                                            [":11:", "found 1000000000", "less than or equal to 10000"]),
+    "a long value": ("label_space: miniature", "label_space: [" + "x, " * 5000 + "]", ["… (25,000 characters)"]),
+    "the character 0": ("w.safetensors", '"w\\0.safetensors"', ["a text that holds the character 0", "line 10"]),
     "two bounds": ("    models:", "    bounds: {t: {at_most: 1, at_least: 0, reason: x}}\n    models:",
                    ["bounds.t", "exactly one of at_most and at_least"]),
     "a folder without a path": ("reader: rendered", "reader: folder", ["validation.path: this key is missing"]),
@@ -128,7 +144,7 @@ def test_a_mistake_in_an_option_is_named(file, tmp_path, option, message):
     """Whatever an option names and is not there, with the nearest that is."""
     usual = {"zoo": "miniature", "models": str(file(GOOD)), "model": None, "data": None, "store": None, "reports": None,
              "device": "auto", "precision": "fp32", "limit": None}  # fmt: skip
-    config = SimpleNamespace(rootpath=tmp_path, option=SimpleNamespace(**{**usual, **option}),
+    config = SimpleNamespace(rootpath=tmp_path, inipath=None, option=SimpleNamespace(**{**usual, **option}),
                              invocation_params=SimpleNamespace(dir=tmp_path))  # fmt: skip
     with pytest.raises(SpecError) as error:
         make_session(config)

@@ -46,6 +46,21 @@ def test_every_measured_behavior_gets_its_twin(made: Project):
     assert "No worse than old by more than 0.01" in run.text
 
 
+def test_what_the_images_cannot_show_of_the_baseline_is_not_promised(tmp_path: Path):
+    """400 images show no calibration error within a point, be it of the same weights: exit 0; a large loss is told."""
+    few = project(tmp_path / "few")
+    few.fill({"old": Toy(0.85), "same": Toy(0.85), "worse": Toy(0.75, overstates=0.2, seed=2)}, images=400)
+    green = few.pytest("behaviors/", "--baseline", "old", "--model", "same", "-k", "vs-old", reports="same")
+    assert green.code == 0, green.text
+    assert outcomes(green, "same", "old") == {"pass": 3, "not_applicable": 3}
+    record = green.claims("same", "old")["test_calibration.py::test_confidence[validation]"]
+    assert (record["measure"], record["value"], record["margin"]) == ("ece_15_equal_mass_debiased", 0.0, 0.01)
+    assert record["reason"].startswith("400 images cannot show of any checkpoint that it lost at most 0.01")
+    red = few.pytest("behaviors/test_calibration.py", "--baseline", "old", "--model", "worse", "-k", "vs-old")
+    assert red.code == 1
+    assert outcomes(red, "worse", "old") == {"fail": 1}
+
+
 def test_workers_and_selections_agree_on_twins(made: Project):
     """Bit for bit, as for any claim."""
     whole = made.pytest("behaviors/", "--baseline", "old", reports="whole").claims("worse", "old")
@@ -145,7 +160,7 @@ def blocked_reasons(run: Judged, model: str, versus: str) -> set[str]:
     ("other", "text"),
     [
         (Toy(0.85, precision="bf16"), "other precision (fp32 and bf16)"),
-        (Toy(0.85, resize=80), "other preprocessing, resize (None and 80)"),
+        (Toy(0.85, resize=80), "other preprocessing, resize (None and [80, 80])"),
     ],
 )
 def test_what_was_predicted_otherwise_is_not_compared(made: Project, tmp_path: Path, other: Toy, text: str):

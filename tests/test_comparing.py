@@ -10,6 +10,7 @@ from eyechart.reports.changes import Kind, changes
 from eyechart.reports.report import write_verdicts
 from tests.test_pages import RUN, claim
 
+NEWER = {"predicted_with": {"vit": {"torch": "2.4.0"}, "net": {"torch": "2.4.0"}}}
 P, F, Q, B, N = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.BLOCKED, Outcome.NOT_APPLICABLE
 
 
@@ -32,9 +33,10 @@ def test_every_pair_of_verdicts_has_its_word(before, after, kind):
 def runs(tmp_path):
     """Two runs: one claim got worse, one is the same, one model is new; another checkpoint was judged."""
     other = {"behavior": "test_calibration.py::test_sure[validation]"}
-    write_verdicts(tmp_path / "old", RUN, [claim(), claim(**other)])
+    used = {"predicted_with": {"vit": {"torch": "2.3.0"}, "net": {"torch": "2.4.0"}}}
+    write_verdicts(tmp_path / "old", {**RUN, **used}, [claim(), claim(**other)])
     worse = claim(outcome=F, value=0.1, low=0.09, high=0.11)
-    write_verdicts(tmp_path / "new", {**RUN, "models": {"vit": "def"}}, [worse, claim(**other), claim("net")])
+    write_verdicts(tmp_path / "new", {**RUN, "models": {"vit": "def"}, **NEWER}, [worse, claim(**other), claim("net")])
     return tmp_path
 
 
@@ -43,6 +45,7 @@ def test_two_runs(runs, capsys):
     assert cli.main(["compare", str(runs / "old"), str(runs / "new" / "verdicts.json")]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "differs  vit: another checkpoint",
+        "differs  vit: predicted with other library versions",
         "worse  vit  test_calibration.py::test_sure[sketch]: pass → fail",
         "         before ece 0.040 [0.030, 0.052], at most 0.08, 4,000 images",
         "         after  ece 0.100 [0.090, 0.110], at most 0.08, 4,000 images",

@@ -203,6 +203,33 @@ def test_clustered_mean():
     assert min(misses(truth, partial(simulate_assets, False), 600, seed=4)) > 0.1
 
 
+EDGES = [(60, 20, 0.98), (60, 20, 0.02), (151, 58, 0.02), (24, 20, 0.90)]
+
+
+@pytest.mark.parametrize(("assets", "renderings", "truth"), EDGES)
+@pytest.mark.parametrize("alpha", [ALPHA, 0.0001])
+def test_clustered_mean_near_its_ends(assets, renderings, truth, alpha):
+    """Most assets are always named, or never: those that are not may be among the assets that were not drawn."""
+
+    def simulate(rng):
+        chances = special.ndtr(special.ndtri(truth) * np.sqrt(2) + rng.normal(size=assets))
+        correct = right(rng, np.repeat(chances, renderings))
+        return mean_limits(correct, alpha, np.repeat(np.arange(assets), renderings), (0.0, 1.0))
+
+    assert max(misses(truth, simulate, 1000, seed=11)) <= tolerated(1000, alpha)
+
+
+def test_clustered_limits_are_no_wider_in_the_middle():
+    """There Student's t decides, as it always did: its reach is what 60 assets tell."""
+    rng = np.random.default_rng(12)
+    assets = np.repeat(np.arange(60), 20)
+    correct = right(rng, special.ndtr(0.5 + 1.2 * rng.normal(size=60)[assets]))
+    shares = correct.reshape(60, 20).mean(axis=1)
+    reach = stats.t.isf(ALPHA, 59) * stats.sem(shares)
+    low, high = mean_limits(correct, ALPHA, assets, (0.0, 1.0))
+    assert reach < (high - low) / 2 < 1.05 * reach
+
+
 def simulate_crossed(crossed, rng):
     """Shape decisions on 600 stimuli made of 120 contents and 30 textures, both with effects of their own."""
     content = np.repeat(np.arange(120), 5)

@@ -89,15 +89,15 @@ def test_error_ratio_of_two_checkpoints(inside, rates, together):
 
 
 @pytest.mark.parametrize("rates", [(0.3, 0.3, 0.3, 0.3), (0.2, 0.3, 0.5, 0.45), (0.3, 0.1, 0.3, 0.1)])
-def test_hardest_factor(rates):
+def test_factor_lead(rates):
     """All alike, clearly the hardest, and one of two."""
     factor = np.repeat(np.arange(5), [44, 150, 282, 600, 3000])
     rate = np.array([*rates, 0.2])
-    truth = (rates[2] - max(rates[:2] + rates[3:])) / rate[factor].mean()
+    truth = (rates[2] - np.mean(rates[:2] + rates[3:])) / rate[factor].mean()
     masks = {str(name): factor == name for name in range(4)}
 
     def simulate(rng):
-        return measures.hardest_factor(answered(rng.random(factor.size) < rate[factor]), "2", masks).limits(ALPHA)
+        return measures.factor_lead(answered(rng.random(factor.size) < rate[factor]), "2", masks).limits(ALPHA)
 
     assert max(misses(truth, simulate, 400, seed=4)) <= tolerated(400)
 

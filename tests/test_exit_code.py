@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from eyechart.fixtures.outcomes import exit_code
 from eyechart.judge.verdict import Outcome, Verdict
-from fixtures.outcomes import exit_code
 
 
 @pytest.mark.parametrize(

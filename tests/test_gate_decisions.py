@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from eyechart.errors import BlockedError, SpecError
+from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.judge.gates.report import coverage, with_holm
 from eyechart.judge.gates.ruling import p_fail, rule
 from eyechart.judge.verdict import Bound, Outcome, Verdict, decide, require_possible
@@ -213,15 +213,37 @@ def test_coverage_counts_everything_that_was_promised():
         (Bound(at_least=70), "top1 is between 0 and 1, so at least 70 promises nothing (is 0.7 meant"),
         (Bound(at_most=5), "is 0.05 meant, which is 5 points?"),
         (Bound(at_least=-0.1), "at least -0.1 promises nothing"),
+        (Bound(at_least=0.0), "at least 0 promises nothing"),
+        (Bound(at_most=1.0), "at most 1 promises nothing"),
+        (Bound(at_least=1.1), "at least 1.1 promises nothing"),
     ],
 )
 def test_a_bound_in_another_unit_is_refused(bound: Bound, told: str):
-    """What every model keeps, or none can, is no promise; the ends of what is possible are bounds like others."""
+    """What every model keeps, or none can, is no promise; perfection is one."""
     measured = accuracy(made(np.ones(30, dtype=bool)))
     with pytest.raises(BlockedError, match=re.escape(told)):
         require_possible(measured, bound)
     require_possible(measured, Bound(at_least=1.0))
+    require_possible(measured, Bound(at_most=0.0))
     require_possible(replace(measured, possible=(0.0, math.inf)), Bound(at_most=5))
+
+
+@pytest.mark.parametrize(
+    ("bound", "told"),
+    [
+        (Bound(at_most=2.0), "so at most 2 is kept by definition"),
+        (Bound(at_least=1.5), "so at least 1.5 is broken by def"),
+    ],
+)
+def test_what_the_images_make_trivial_is_no_red_gate(bound: Bound, told: str):
+    """A factor that three of four images have has an error ratio of at most 4/3, whatever the answers."""
+    inside = np.arange(40) < 30
+    ratio = error_ratio(made(np.arange(40) % 3 > 0), inside)
+    with pytest.raises(NotApplicableError, match=f"between 0 and 1.33333 whatever the answers, {told}"):
+        require_possible(ratio, bound)
+    require_possible(ratio, Bound(at_most=1.2))
+    with pytest.raises(BlockedError, match="promises nothing"):
+        require_possible(ratio, Bound(at_least=0.0))
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shlex
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
@@ -45,6 +46,29 @@ def test_a_claim_decides_the_same_however_it_is_run(ready: Project):
         part = ready.pytest(*arguments, reports=name).claims()
         assert part
         assert part == {key: whole[key] for key in part}, name
+
+
+def test_a_claim_is_run_again_whatever_else_its_file_has_keys_for(ready: Project):
+    """The line that a failure prints is taken, and `--last-failed` shares the error as the whole run does."""
+    ready.declare(
+        {name: {"known_failures": {"test_calibration.py::test_confidence[validation]": "Why."}} for name in TOYS},
+        bounds={"test_accuracy.py::test_names_images[sketch]": {"at_least": 0.7, "reason": "Sketches matter."}},
+    )
+    whole = ready.pytest("behaviors/", reports="keyed", cache=True)
+    (line,) = {line.split("again", 1)[1].strip() for line in whole.text.splitlines() if line.startswith("  again")} & {
+        f"pytest 'behaviors/test_accuracy.py::test_names_images[narrow-sketch]' --store {ready.store}"
+    }
+    arguments = shlex.split(line)[1:2]
+    one = ready.pytest(*arguments, reports="again")
+    assert one.code == 1, one.text
+    failed = ready.pytest("behaviors/", "--last-failed", reports="failed", cache=True)
+    for part in (one, failed):
+        assert part.claims()
+        assert part.claims() == {key: whole.claims()[key] for key in part.claims()}
+    typo = {"test_calibration.py::test_confidense[validation]": "Why."}
+    ready.declare({name: {"known_failures": typo} for name in TOYS})
+    assert ready.pytest(*arguments).code == 4
+    ready.declare({name: {} for name in TOYS})
 
 
 MODES = [("report", 10, "skipped"), ("fail", 1, "failure"), ("skip", 0, "skipped")]
@@ -123,6 +147,7 @@ def test_a_plan_predicts_nothing_and_names_what_it_cannot_decide(ready: Project,
     assert run.code == 0, run.text
     behavior = "test_accuracy.py::test_names_images[validation]"
     assert f"cannot be decided  narrow  {behavior}: 3,000 images decide only" in run.text
+    assert "at least 0.6; with 3,000 images only values up to" in run.text
     assert not run.reports.exists()
     assert "no tests ran" in run.text
     shutil.copytree(ready.store / "images", tmp_path / "images")

@@ -85,7 +85,7 @@ def everything(first, second):
             (measures.error_ratio(first, inside, wide), 0, (len(first) + 1) / inside.sum()),
             (measures.worst_factor_accuracy(first, factors), 0, 1),
             (means[0], 0, len(first) / rare),
-            (measures.hardest_factor(first, "odd", factors), -most, most),
+            (measures.factor_lead(first, "odd", factors), -most, most),
             (measures.lead(*ratios), -most, most),
             (measures.lead(*means), -most, most),
         ]

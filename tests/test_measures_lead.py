@@ -24,7 +24,7 @@ from tests.made_predictions import made
 
 COUNT = 400
 LEVELS = np.arange(COUNT) % 5
-ASSETS = np.arange(COUNT) // 10
+ASSETS = np.arange(COUNT) // 2
 FACTORS = {"texture": np.arange(COUNT) % 4 == 0, "pose": np.arange(COUNT) % 4 == 1}
 
 
@@ -38,9 +38,9 @@ def pair(seed=0, count=COUNT, lost=0.1):
 
 
 def cues(predictions):
-    """Cue conflicts of class 0 against class 1, from 20 shapes and 20 textures."""
+    """Cue conflicts of class 0 against class 1, from 200 shapes and 200 textures."""
     rows = np.arange(len(predictions))
-    photographs = [np.array([f"{name}{row}" for row in names]) for name, names in (("s", rows % 20), ("t", rows // 20))]
+    photographs = [np.array([f"{name}{row}" for row in names]) for name, names in (("s", rows % 200), ("t", rows // 2))]
     return measures.Cues(rows % 2, 1 - rows % 2, *photographs)
 
 
@@ -143,7 +143,7 @@ def test_leads_by_hand_and_by_other_hands():
     assert found.value == pytest.approx(np.mean(errors[0] - errors[1]))
     assert found.interval == pytest.approx(DescrStatsW(errors[0] - errors[1]).tconfint_mean(), abs=3e-3)
     by_level = measures.lead(*(MEASURES["accuracy_by_level"](each) for each in (one, other)))
-    clusters = (one.correct.astype(float) - other.correct).reshape(40, 10).mean(axis=1)
+    clusters = (one.correct.astype(float) - other.correct).reshape(200, 2).mean(axis=1)
     assert by_level.interval == pytest.approx(DescrStatsW(clusters).tconfint_mean(), abs=5e-3)
 
 

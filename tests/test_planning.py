@@ -10,11 +10,23 @@ import numpy as np
 import pytest
 
 from eyechart.judge.claims import Claim, Subject
-from eyechart.judge.gates.plan import Forecast, against_itself, forecast
-from eyechart.judge.verdict import Bound
-from eyechart.measures import accuracy, error_ratio
+from eyechart.judge.gates.paired import loss
+from eyechart.judge.gates.plan import Forecast, against_itself, forecast, table
+from eyechart.judge.verdict import Bound, is_open
+from eyechart.measures import (
+    accuracy,
+    accuracy_by_level,
+    calibration_error,
+    error_ratio,
+    mean_corruption_error,
+    worst_factor_accuracy,
+    worst_level,
+)
+from eyechart.measures.measurement import Measurement
 from eyechart.zoo.levels import Levels
-from tests.gate_project import Project, Toy, _index, project
+from eyechart.zoo.margins import margin_of
+from eyechart.zoo.zoo import read_zoo
+from tests.gate_project import ROOT, Project, Toy, _index, project
 from tests.harness import run_pytest, toy, zoo_file
 from tests.made_predictions import made
 
@@ -93,6 +105,41 @@ def test_shares_are_told_in_points():
     assert told[0] == "44 images decide only differences beyond ±19 points"
     assert told[1] == "44 images decide only differences beyond ±100 points"
     assert told[2] == "44 images decide only differences beyond ±0.98"
+
+
+def test_a_plan_names_what_the_images_cannot_show_of_the_baseline():
+    """Thirty images leave a loss of two points open for any checkpoint; 300 do not."""
+    forecasts = []
+    for count in (30, 300):
+        measured = accuracy(made(np.arange(count) % 5 > 0))
+        lost, itself = (function(measured) for function in (lambda m: against_itself(m, Bound(at_least=0.5)),
+                                                            lambda m: loss(m, m, more_is_worse=False)))  # fmt: skip
+        forecasts.append(forecast(CLAIM, lost, Bound(at_most=0.02), Levels(), at_best=itself))
+    assert [each.shown for each in forecasts] == [False, True]
+    lines = table(forecasts, [], [], [])
+    assert "0 of 1 claims can be decided" in lines[0]
+    assert "30 images cannot show of any checkpoint that it lost at most 0.02" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("measure", "shown"),
+    [
+        (accuracy(made(np.arange(3000) % 5 > 0)), True),
+        (calibration_error(made(np.arange(3000) % 5 > 0)), True),
+        (error_ratio(made(np.arange(3000) % 5 > 0), np.arange(3000) < 300), True),
+        (worst_factor_accuracy(made(np.arange(3000) % 5 > 0), {str(n): np.arange(3000) // 300 == n for n in range(10)}),
+         True),
+        (mean_corruption_error({"fog": [made(np.arange(100) % 5 > 0)] * 3}), True),
+        (accuracy_by_level(made(np.arange(504) % 5 > 0), np.arange(504) % 7, np.arange(504) // 7), True),
+        (worst_level(made(np.arange(504) % 5 > 0), np.arange(504) % 7, np.arange(504) // 7), False),
+    ],
+    ids=lambda value: getattr(value, "measure", ""),
+)  # fmt: skip
+def test_the_margins_of_the_miniature_zoo_fit_its_images(measure: Measurement, shown: bool):
+    """So that the zoo gated against itself is green; what its images cannot show even then is known."""
+    itself = loss(measure, measure, more_is_worse=True)
+    margin = margin_of(itself.measure, read_zoo(ROOT / "models.yaml", "miniature").margins)
+    assert is_open(itself, Bound(at_most=margin.amount), Levels()) is not shown
 
 
 def test_the_baseline_of_a_plan_is_as_good_as_the_candidate():

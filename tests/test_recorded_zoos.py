@@ -65,6 +65,9 @@ def test_a_lost_recording_says_where_it_was_looked_for(tmp_path):
     models = {"a": pets(tmp_path, "x,cat,cat"), "lost": recorded(pets="nowhere.csv")}
     with pytest.raises(BlockedError, match=rf"'nowhere.csv' not found: looked for {tmp_path / 'nowhere.csv'}"):
         judged(tmp_path, SET, models).predictions(Need("lost", "pets"))
+    models["lost"] = recorded(pets="x" * 5000)
+    with pytest.raises(BlockedError, match="not found: looked for"):
+        judged(tmp_path, SET, models).predictions(Need("lost", "pets"))
 
 
 def test_a_set_that_is_not_recorded_is_not_applicable(tmp_path):

@@ -7,8 +7,8 @@ from itertools import chain
 
 import pytest
 
-from fixtures import scheduling
-from fixtures.scheduling import ByModel
+from eyechart.fixtures import scheduling
+from eyechart.fixtures.scheduling import ByModel
 
 MODELS = ["vit", "vit-sup", "net"]
 TESTS = [f"b/test_a.py::test_x[{model}-{name}]" for model in MODELS for name in ("one", "two", "three")]

@@ -11,7 +11,7 @@ from eyechart.images.ordering import declared_order
 from eyechart.judge.gates import ruling
 from eyechart.judge.gates.ruling import looks, rule
 from eyechart.judge.verdict import Bound, Outcome
-from eyechart.measures import accuracy, calibration_error, error_ratio, only
+from eyechart.measures import accuracy, calibration_error, error_ratio, only, worst_level
 from eyechart.zoo.levels import Levels
 from tests.made_predictions import at_most_by_chance, made
 from tests.real_predictions import needs_data, recorded
@@ -97,3 +97,33 @@ def test_a_real_checkpoint_needs_a_few_thousand_of_fifty_thousand_images():
         early = rule(vit, Bound(at_least=limit), Levels(claims=100), sequential=True).outcome
         late = rule(vit, Bound(at_least=limit), Levels(claims=100)).outcome
         assert {early, late} != {Outcome.PASS, Outcome.FAIL}
+
+
+def by_level(right, levels, clusters, **looked):
+    """Judge the worst level, in looks or at once."""
+    measured = worst_level(made(right), levels, clusters)
+    return rule(measured, Bound(at_least=0.6), Levels(claims=100), **looked)
+
+
+def test_a_look_that_lacks_a_level_decides_nothing():
+    """Fifty images of fifty thousand, all wrong, and missing from the first look: it passed there, and is open."""
+    table = made(np.ones(20_000, dtype=bool))
+    order = declared_order(table.keys)
+    levels = np.full(20_000, "usual")
+    levels[order[1_500:1_530]] = "rare"
+    right = levels == "usual"
+    clusters = np.arange(20_000) // 10
+    at_once, in_looks = by_level(right, levels, clusters), by_level(right, levels, clusters, sequential=True)
+    assert at_once.outcome is not Outcome.PASS
+    assert in_looks.outcome is at_once.outcome
+
+
+def test_a_first_look_at_one_level_is_not_applicable_to_nothing():
+    """There is no worst of one level, and the whole set has two."""
+    table = made(np.ones(5_000, dtype=bool))
+    order = declared_order(table.keys)
+    levels = np.full(5_000, "near")
+    levels[order[1_200:]] = "far"
+    ruling = by_level(np.ones(5_000, dtype=bool), levels, np.arange(5_000) // 5, sequential=True)
+    assert ruling.outcome is Outcome.PASS
+    assert ruling.look == "look 2 of 3: 3,000 of 5,000 images"

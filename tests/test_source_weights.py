@@ -10,8 +10,10 @@ import pytest
 
 from eyechart.checkpoints.sources import open_clip as clip_source
 from eyechart.checkpoints.sources import timm as source
-from eyechart.checkpoints.sources.base import Surroundings, fill, read_weights, unwrapped
+from eyechart.checkpoints.sources.base import Surroundings, fill, read_weights, unwrapped, weights_file
+from eyechart.checkpoints.sources.hub import content_of
 from eyechart.errors import BlockedError, SpecError
+from eyechart.fixtures.options import _with_checkpoint
 from eyechart.images.labels import named_space
 from eyechart.zoo.zoo import read_zoo
 
@@ -154,6 +156,36 @@ def test_a_file_without_a_state_dict_is_blocked(tmp_path):
     with pytest.raises(BlockedError, match=r"expected a state dict.*'optimizer', 'epoch'"):
         read_weights(tmp_path / "x.pth")
     assert unwrapped({}) == (None, "")
+    assert unwrapped({0: torch.zeros(1)}) == (None, "")
+
+
+@pytest.mark.parametrize("wrappers", [("model",), ("state_dict", "model")], ids=len)
+def test_a_file_that_holds_itself_ends_in_words(tmp_path, wrappers):
+    """A dictionary inside itself, directly or by way of another, would be unwrapped without end."""
+    outer: dict = {}
+    inner = outer
+    for wrapper in wrappers[:-1]:
+        inner = inner.setdefault(wrapper, {})
+    inner[wrappers[-1]] = outer
+    torch.save(outer, tmp_path / "x.pth")
+    with pytest.raises(BlockedError, match=r"x\.pth: cannot be read as \.pth: it holds itself under 'model'"):
+        read_weights(tmp_path / "x.pth")
+
+
+def test_an_index_of_indexes_is_blocked(tmp_path):
+    """One that names itself would be read without end."""
+    path = tmp_path / "model.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": {"a": path.name}}))
+    with pytest.raises(BlockedError, match=r"found another index: model.safetensors"):
+        read_weights(path)
+
+
+def test_a_name_that_no_disk_can_hold_is_not_there(tmp_path):
+    """Its length is no reason for a traceback."""
+    with pytest.raises(BlockedError, match="not found: looked for the file"):
+        weights_file(tmp_path, "x" * 5000)
+    with pytest.raises(BlockedError, match=r"looked for config.json and weights in"):
+        content_of("local-dir:" + "x" * 5000, tmp_path)
 
 
 def test_missing_and_unexpected_keys_are_listed(tmp_path, state):
@@ -279,6 +311,14 @@ def test_a_checkpoint_inherits_all_but_the_weights(tmp_path):
     assert found.models["net"].weights == "old.pth"
     clip = found.with_checkpoint("clip", "new-clip", tmp_path / "new.pth").models["new-clip"]
     assert (clip.pretrained, clip.weights) == (found.models["clip"].pretrained, str(tmp_path / "new.pth"))
+
+
+def test_a_checkpoint_is_called_like_its_file_or_candidate(tmp_path):
+    """Where the file is called like the baseline, which it must stand beside."""
+    (tmp_path / "net.pth").touch()
+    named = [_with_checkpoint(zoo(tmp_path), ["net"], given, tmp_path, taken=baseline)[1]
+             for given, baseline in (("net.pth", None), ("net.pth", "net"), ("new=net.pth", "net"))]  # fmt: skip
+    assert named == [["net"], ["candidate"], ["new"]]
 
 
 def test_a_checkpoint_of_a_model_without_a_file_is_an_error(tmp_path):

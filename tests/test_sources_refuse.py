@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 
 import numpy as np
@@ -13,6 +14,11 @@ from eyechart.checkpoints.sources import open_clip as open_clip_source
 from eyechart.checkpoints.sources import timm as timm_source
 from eyechart.checkpoints.sources.base import TorchAnswers, read_weights, torch_device
 from eyechart.errors import BlockedError, SpecError
+from eyechart.predict.locating import Locator
+from eyechart.predict.run import Run, Settings
+from eyechart.progress import Progress
+from eyechart.zoo.zoo import read_zoo
+from tests.harness import zoo_file
 from tests.torch_models import CONVNEXT, NATIVE, VIT, save_clip, save_timm, surroundings
 
 pytestmark = pytest.mark.slow
@@ -23,6 +29,19 @@ def refusal(spec, folder, error, source=timm_source) -> str:
     with pytest.raises(error) as refused:
         source.load(spec, surroundings(folder))
     return str(refused.value)
+
+
+def test_a_typo_in_one_model_blocks_that_model(tmp_path):
+    """The message names file and key; a device that is not there is no fault of the model, and ends the run."""
+    save_timm(tmp_path, **VIT)
+    net = {"source": "timm", "weights": "timm.safetensors", "label_space": {"classes": 5}, **VIT}
+    models = {"net": net, "typo": {**net, "architecture": "resnet5O"}}
+    zoo = read_zoo(zoo_file(tmp_path / "models.yaml", models))
+    locator = Locator(Run(zoo, Settings(tmp_path / "store", device="cuda:99")), Progress(io.StringIO()))
+    with pytest.raises(BlockedError, match=r"models.yaml: zoos.miniature.models.typo: timm has no .* 'resnet50'\?"):
+        locator.checkpoint("typo")
+    with pytest.raises(SpecError, match="--device 'cuda:99' is not on this machine"):
+        locator.checkpoint("net")
 
 
 def test_weights_of_another_architecture_are_listed(tmp_path):

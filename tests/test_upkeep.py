@@ -71,11 +71,27 @@ def test_another_file_may_need_it(made, tmp_path, capsys):
     assert capsys.readouterr().out == "nothing to remove\n"
 
 
+def test_what_an_untold_file_judged_stays(made, tmp_path, capsys):
+    """A store remembers who was judged with it; only a file that is gone needs nothing any more."""
+    zoo = made.root / "models.yaml"
+    assert made.pytest("behaviors/").code in (0, 10)
+    other = tmp_path / "other.yaml"
+    other.write_text(zoo.read_text().replace("old", "older").replace("new", "newer"))
+    arguments = ["store", "prune", "--store", str(made.store), "--models", str(other), "--yes"]
+    assert cli.main(arguments) == 0
+    assert capsys.readouterr().out == "nothing to remove\n"
+    zoo.unlink()
+    assert cli.main(arguments[:-1]) == 0
+    text = capsys.readouterr().out
+    assert f"{zoo} was judged with this store, and is not there now" in text
+    assert "8 entries can go" in text
+
+
 def test_a_model_whose_checkpoint_is_not_known_keeps_its_name(made, capsys):
     """After an update of a library only loading could tell what it is: nothing goes, training images included."""
     path = next((made.store / "predictions").glob("*.parquet"))
-    file, meta = open_table(path)
-    write_table(path, [file.read()], {**meta, "image_set": f"{meta['image_set']}:train"})
+    table = open_table(path)
+    write_table(path, [table.read()], {**table.meta, "image_set": f"{table.meta['image_set']}:train"})
     for path in (made.store / "resolved").glob("*.json"):
         path.unlink()
     assert prune(made, "--yes") == 0

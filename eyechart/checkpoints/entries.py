@@ -35,7 +35,7 @@ Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "hamming", 
 CropMode = Literal["center", "squash", "border"]
 """What becomes of an image of another aspect than the input: it is cut, distorted, or given a border."""
 
-Pixels = Annotated[int, Field(gt=0)]
+Pixels = Annotated[int, Field(gt=0, le=10_000)]
 Channel = Annotated[int, Field(ge=0, le=255)]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+from eyechart.commands.options import add_places, placed
 from eyechart.commands.saying import say
 from eyechart.judge.gates.pins import pinned, save
 
@@ -17,27 +17,29 @@ def add_baseline(commands: Any) -> None:
     saving = actions.add_parser("save", help="pin what the last run judged")
     saving.add_argument("name", help="what --baseline will call it")
     saving.add_argument("--model", action="append", default=[], help="pin this model only (repeatable)")
-    saving.add_argument("--reports", type=Path, default=Path("reports"), help="where the run left verdicts.json")
+    add_places(saving, "reports")
     saving.add_argument("--replace", action="store_true", help="move a name that is pinned already")
     listing = actions.add_parser("list", help="list what is pinned")
     for action, function in ((saving, _save), (listing, _list)):
-        action.add_argument("--store", type=Path, default=Path(".eyechart/store"), help="default: %(default)s")
+        add_places(action, "models", "store")
         action.set_defaults(run=function)
 
 
 def _save(arguments: argparse.Namespace) -> int:
-    record = save(arguments.name, arguments.store, arguments.reports, tuple(arguments.model), replace=arguments.replace)
+    where = placed(arguments)
+    record = save(arguments.name, where.store, where.reports, tuple(arguments.model), replace=arguments.replace)
     say(f"pinned {record['name']}: {_tables(record)} of {', '.join(record['models'])} at {record['precision']}")
     return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    records = pinned(arguments.store)
+    store = placed(arguments).store
+    records = pinned(store)
     for record in records:
         models = ", ".join(record["models"])
         say(f"{record['name']}  pinned {record['pinned']}  {models}  {_tables(record)}, {record['precision']}")
     if not records:
-        say(f"nothing is pinned in {arguments.store}")
+        say(f"nothing is pinned in {store}")
     return 0
 
 

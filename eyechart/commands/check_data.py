@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from eyechart.commands.options import add_places, placed
 from eyechart.commands.saying import say
 from eyechart.errors import EyechartError, SpecError, nearest
 from eyechart.images.entries import PixelsEntry
@@ -26,9 +27,8 @@ def add_check_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     """Add the subcommand `check-data`."""
     check = commands.add_parser("check-data", help="say which image sets of a zoo are there and whole")
     check.add_argument("--data", metavar="DIR", help="where the real image sets are (or EYECHART_IMAGES)")
-    check.add_argument("--zoo", default="paper", help="zoo whose image sets are checked (default: %(default)s)")
-    check.add_argument("--models", default="models.yaml", metavar="FILE", help="default: %(default)s")
-    check.add_argument("--store", default=".eyechart/store", metavar="DIR", help="default: %(default)s")
+    check.add_argument("--zoo", help="zoo whose image sets are checked (default: the only one, else paper)")
+    add_places(check, "models", "store")
     check.add_argument("--set", action="append", metavar="NAME", dest="sets", help="check only this one (repeatable)")
     check.add_argument("--verify", action="store_true", help="read every file again, whatever is known of it")
     check.set_defaults(run=_check_data)
@@ -36,8 +36,9 @@ def add_check_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _check_data(options: argparse.Namespace) -> int:
     images = options.data or os.environ.get("EYECHART_IMAGES")
-    settings = Settings(Path(options.store).resolve(), Path(images).expanduser().resolve() if images else None)
-    zoo = Run(read_zoo(Path(options.models), options.zoo), settings).zoo
+    where = placed(options)
+    settings = Settings(where.store.resolve(), Path(images).expanduser().resolve() if images else None)
+    zoo = Run(read_zoo(where.models, options.zoo, usual="paper"), settings).zoo
     store = Store(settings.store)
     for name in options.sets or ():
         if name not in zoo.image_sets:
@@ -45,7 +46,7 @@ def _check_data(options: argparse.Namespace) -> int:
     # what is computed has no files of its own that could be missing
     on_disk = [name for name, spec in zoo.image_sets.items() if not isinstance(spec, ComputedSet)]
     names = list(options.sets or on_disk)
-    say(f"zoo {zoo.name}, images under {settings.images or zoo.file.parent}")
+    say(f"zoo {zoo.name}, images under {settings.images or zoo.folder}")
     known = _forgotten(zoo, names, store) if options.verify else {}
     faults = {name: check_set(zoo, name, store, known.get(name, "")) for name in names}
     bad = [name for name, sound in faults.items() if not sound]

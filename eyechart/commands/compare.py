@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from eyechart.commands.options import add_places, placed
 from eyechart.commands.saying import say
 from eyechart.reports.changes import Kind, changes, claims_of, claims_of_model, differences
 from eyechart.reports.report import read_report
@@ -17,7 +18,7 @@ def add_compare(commands: Any) -> None:
     parser = commands.add_parser("compare", help="say which verdicts changed between two runs, or two models of a run")
     parser.add_argument("before", help="a verdicts.json or its folder; or a model of the run under --reports")
     parser.add_argument("after", help="the same, to compare with it")
-    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="default: %(default)s")
+    add_places(parser, "models", "reports")
     parser.add_argument("--all", action="store_true", help="list claims that did not change, too")
     parser.set_defaults(run=_compare)
 
@@ -30,7 +31,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         for line in differences(before, after):
             say(f"differs  {line}")
     else:
-        report = read_report(arguments.reports)
+        report = read_report(placed(arguments).reports)
         changed = changes(claims_of_model(report, arguments.before), claims_of_model(report, arguments.after))
     for change in changed:
         if change.kind is not Kind.SAME or arguments.all:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from eyechart.commands.options import add_places, placed
 from eyechart.reports.pages.allure import HOW, generate, generator, models_of
 from eyechart.reports.pages.matrix import PAGE, matrix_page
 from eyechart.reports.report import read_report, write_text
@@ -14,14 +15,14 @@ from eyechart.reports.report import read_report, write_text
 def add_report(commands: Any) -> None:
     """Add `report` to the commands of `eyechart` (what `ArgumentParser.add_subparsers` returned)."""
     parser = commands.add_parser("report", help="make the pages of the last run: matrix.html, and Allure's")
-    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="default: %(default)s")
+    add_places(parser, "models", "reports")
     parser.add_argument("--results", type=Path, metavar="DIR", help="default: allure-results of the reports")
     parser.add_argument("--no-allure", action="store_true", help="make matrix.html only")
     parser.set_defaults(run=_report)
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    reports = arguments.reports
+    reports = placed(arguments).reports
     report = read_report(reports)
     print(write_text(reports / PAGE, matrix_page(report)))
     if arguments.no_allure:

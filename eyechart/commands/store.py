@@ -6,8 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from eyechart.commands.options import add_places, placed
 from eyechart.commands.saying import say
-from eyechart.predict.contents import holdings, kinds, leftovers, remove, size_of, usable
+from eyechart.predict.contents import holdings, kinds, leftovers, remove, size_of, usable, users_of
+from eyechart.zoo.places import places
 from eyechart.zoo.zoo import read_zoos
 
 
@@ -16,19 +18,20 @@ def add_store(commands: Any) -> None:
     parser = commands.add_parser("store", help="say what the store holds, and remove what is not used")
     actions = parser.add_subparsers(required=True, metavar="list|prune")
     listing = actions.add_parser("list", help="say what it holds, and how much space that takes")
+    add_places(listing, "models")
     pruning = actions.add_parser("prune", help="find what no model of models.yaml needs; --yes removes it")
     pruning.add_argument(
-        "--models", type=Path, action="append", metavar="FILE",
-        help="keep what the models of this file need (repeatable; default: models.yaml)",
+        "--models", action="append", metavar="FILE",
+        help="keep what the models of this file need (repeatable; those that were judged with this store are known)",
     )  # fmt: skip
     pruning.add_argument("--yes", action="store_true", help="remove it; without this, it is only listed")
     for action, function in ((listing, _list), (pruning, _prune)):
-        action.add_argument("--store", type=Path, default=Path(".eyechart/store"), help="default: %(default)s")
+        add_places(action, "store")
         action.set_defaults(run=function)
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    root = usable(arguments.store).root
+    root = usable(placed(arguments).store).root
     say(f"store {root}: {megabytes(size_of(root))}")
     for kind, (count, size) in kinds(root).items():
         say(f"  {kind:12} {count:6,} entries  {megabytes(size):>10}")
@@ -41,8 +44,14 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _prune(arguments: argparse.Namespace) -> int:
-    store = usable(arguments.store)
-    zoos = [zoo for file in arguments.models or [Path("models.yaml")] for zoo in read_zoos(file)]
+    given = arguments.models or [None]
+    where = [places(Path.cwd(), models, arguments.store) for models in given]
+    store = usable(where[0].store)
+    users, gone = users_of(store)
+    for file in gone:
+        say(f"{file} was judged with this store, and is not there now: what only its models need is listed too")
+    files = dict.fromkeys(file.resolve() for file in [*(each.models for each in where), *users])
+    zoos = [zoo for file in files for zoo in read_zoos(file)]
     with store.writing(lambda: say("another run is predicting into this store; waiting for it")):
         unused = leftovers(store.root, zoos)
         for item in unused:

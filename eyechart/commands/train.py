@@ -6,6 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from eyechart.commands.options import add_places, placed
 from eyechart.errors import SpecError, nearest
 from eyechart.zoo.zoo import read_zoo
 
@@ -14,7 +15,7 @@ def add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     """Add the subcommand `train`."""
     train = commands.add_parser("train", help="train a model of the miniature zoo")
     train.add_argument("name", metavar="NAME", help="a model of zoo miniature, such as vit-sup")
-    train.add_argument("--models", default="models.yaml", metavar="FILE", help="default: %(default)s")
+    add_places(train, "models")
     train.add_argument("--output", default="eyechart/miniature/weights", metavar="DIR", help="default: %(default)s")
     train.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     train.add_argument("--device", default="cpu", help="default: %(default)s")
@@ -22,7 +23,7 @@ def add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _train(options: argparse.Namespace) -> int:
-    zoo = read_zoo(Path(options.models), "miniature")
+    zoo = read_zoo(placed(options).models, "miniature")
     if options.name not in zoo.models:
         raise SpecError(f"{options.name!r} is not in zoo 'miniature': {nearest(options.name, zoo.models)}")
     from eyechart.miniature.training.schedules import RECIPES

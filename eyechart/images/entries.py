@@ -12,6 +12,9 @@ from pydantic import Field, model_validator
 from eyechart.entries import Entry
 from eyechart.images.labels import LabelSpace, counted_space, label_space, mapped_space, named_space
 
+MOST_CLASSES = 1_000_000
+"""Classes that are only counted are written out as names, and answers have a column for each."""
+
 
 class NamedLabels(Entry):
     """A label space of the user's own: its class names, in the order of the model's outputs."""
@@ -22,7 +25,7 @@ class NamedLabels(Entry):
 class CountedLabels(Entry):
     """A label space of the user's own whose classes have numbers only."""
 
-    classes: int = Field(ge=2)
+    classes: int = Field(ge=2, le=MOST_CLASSES)
 
 
 class MappedLabels(Entry):

@@ -57,6 +57,8 @@ class Needs:
     sets: tuple[str, ...]
     label_space: str
     twin: bool
+    since: int
+    until: int | None
 
     @property
     def finding(self) -> bool:
@@ -77,6 +79,8 @@ def needs(
     sets: Sequence[str] = (),
     label_space: str = "",
     twin: bool = True,
+    since: int = 1,
+    until: int | None = None,
 ) -> Callable[[Behavior], Behavior]:
     """Declare what a behavior needs; it becomes one claim for each model × image set of a role.
 
@@ -90,13 +94,14 @@ def needs(
     sets         only image sets of these names
     label_space  only image sets in this label space
     twin         whether it is compared with a baseline; False where another behavior's comparison says the same
+    since, until  of a shipped behavior: the first and the last version of the suite that it is of
     """
     grid = views if isinstance(views, Grid) else Grid(tuple(views), tuple(views))
 
     def declare(behavior: Behavior) -> Behavior:
         named = (tuple(between), tuple(about), tuple(sets))
         behavior.needs = Needs(  # type: ignore[attr-defined]  # read by `needs_of`
-            roles, grid, together, contract, each, search, pairs, *named, label_space, twin
+            roles, grid, together, contract, each, search, pairs, *named, label_space, twin, since, until
         )
         return behavior
 
@@ -139,7 +144,8 @@ class Subject:
 
 def subjects(declared: Needs, zoo: Zoo, *, with_reference: bool = False) -> list[Subject]:
     """List what a behavior makes claims about in a zoo, whichever model; nothing where the zoo has no such role."""
-    if declared.finding and zoo.findings is None:
+    version = zoo.behaviors.version
+    if (declared.finding and zoo.findings is None) or not declared.since <= version <= (declared.until or version):
         return []
     names = [name for name in zoo.sets_with(declared.roles) if _fits(declared, zoo, name)]
     found = _groups(zoo, names) if declared.each == "group" else [Subject(name) for name in names]
@@ -153,7 +159,7 @@ def subjects(declared: Needs, zoo: Zoo, *, with_reference: bool = False) -> list
         choices = [views] if declared.together else [(view,) for view in views]
         found = [replace(one, views=choice) for one in found for choice in choices]
     if declared.pairs or declared.between:
-        pairs = declared.between or [(second, first) for first, second in combinations(zoo.models, 2)]
+        pairs = declared.between or [(second, first) for first, second in combinations(zoo.judged, 2)]
         there = [(first, second) for first, second in pairs if {first, second} <= set(zoo.models)]
         seconds = dict.fromkeys(second for _, second in there)
         firsts = {name: tuple(first for first, second in there if second == name) for name in seconds}
@@ -236,4 +242,4 @@ class Claim:
     @property
     def property(self) -> str:
         """The property judged: the behavior's file, `test_calibration.py` → `calibration`."""
-        return self.behavior.partition(".py")[0].removeprefix("test_")
+        return self.behavior.partition(".py")[0].removeprefix("eyechart/").removeprefix("test_")

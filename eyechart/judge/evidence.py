@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -17,16 +17,16 @@ from eyechart.measures import Cues
 from eyechart.measures.measurement import take
 from eyechart.measures.predictions import Bools, Predictions
 from eyechart.predict.run import Need, Run
-from eyechart.predict.searches import searched_rows
+from eyechart.predict.searches import judged_views, searched_rows
 
 Strings = NDArray[np.str_]
 
 
 class Pair(NamedTuple):
-    """The same images before a change and under it."""
+    """The same images before a change, and under it or under each of several."""
 
     before: Predictions
-    after: Predictions
+    after: Sequence[Predictions]
 
 
 class Sweep(NamedTuple):
@@ -119,10 +119,13 @@ class Evidence:
 
     @property
     def found(self) -> Pair:
-        """Answers before and under the change that a search found, on images that the search has not seen."""
-        found = self._run.found(Need(self._model, self.image_set, search=self._search))
-        changed = self._run.predictions(self._need(found.view))
-        return Pair(_unsearched(self.predictions), _unsearched(changed))
+        """Answers before and under the change that a search found, on images that the search has not seen.
+
+        Where nothing that it tried breaks the bound, under each change that might.
+        """
+        outcome = self._run.found(Need(self._model, self.image_set, search=self._search))
+        changed = [_unsearched(self._run.predictions(self._need(view))) for view in judged_views(outcome)]
+        return Pair(_unsearched(self.predictions), changed)
 
     @property
     def sweep(self) -> Sweep:

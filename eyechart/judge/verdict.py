@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from eyechart.errors import BlockedError, SpecError
+from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.measures.intervals import images_to_decide
 from eyechart.measures.measurement import Limits, Measurement
 from eyechart.zoo.levels import Levels, percent
@@ -53,15 +53,30 @@ class Bound:
         """Whether a value, taken by itself, is on the right side."""
         return value <= self.limit if self.at_most is not None else value >= self.limit
 
+    def is_open(self, low: float, high: float) -> bool:
+        """Whether some values from `low` to `high` keep the bound, and some do not."""
+        return self.kept_by(low) != self.kept_by(high)
+
 
 def require_possible(measurement: Measurement, bound: Bound) -> None:
-    """Raise BlockedError for a bound that every value keeps, or none can, such as 5 where 5 points are meant."""
-    low, high = measurement.possible
-    if low <= bound.limit <= high:
-        return
+    """Refuse a bound that every value keeps, or none can.
+
+    Raises BlockedError where that is so whatever the images: the bound is a mistake, such as 5 where 5 points are
+    meant. Raises NotApplicableError where these images make it so: a factor of most images cannot double the errors.
+    """
+    low, high = measurement.conceivable or measurement.possible
     points = bound.limit / 100
-    meant = f" (is {points:g} meant, which is {bound.limit:g} points?)" if high <= 1 and abs(points) <= 1 else ""
-    raise BlockedError(f"{measurement.measure} is between {low:g} and {high:g}, so {bound} promises nothing{meant}")
+    if not bound.is_open(low, high):
+        in_points = high <= 1 < abs(bound.limit) <= 100
+        meant = f" (is {points:g} meant, which is {bound.limit:g} points?)" if in_points else ""
+        raise BlockedError(f"{measurement.measure} is between {low:g} and {high:g}, so {bound} promises nothing{meant}")
+    low, high = measurement.possible
+    if not bound.is_open(low, high):
+        kept = "kept" if bound.kept_by(low) and bound.kept_by(high) else "broken"
+        raise NotApplicableError(
+            f"on these images {measurement.measure} is between {low:g} and {high:g} whatever the answers, so {bound} "
+            f"is {kept} by definition and tells nothing"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,14 +251,18 @@ def would_decide(images: int | None) -> str:
 
 
 def as_record(verdict: Verdict) -> dict[str, Any]:
-    """Turn a verdict into plain JSON types, in the documented order of keys."""
+    """Turn a verdict into plain JSON types, in the documented order of keys; JSON knows no infinite number: null."""
     order = (
         "zoo", "model", "versus", "property", "behavior", "image_set", "view", "measure", "value", "low", "high",
         "count", "at_most", "at_least", "margin", "verdict", "known_failure", "reason", "method", "limit",
         "claims", "p_fail", "holm", "images_needed", "look",
         "promise",
     )  # fmt: skip
-    return {key: getattr(verdict, key) if key != "verdict" else str(verdict.verdict) for key in order}
+    values = {key: getattr(verdict, key) if key != "verdict" else str(verdict.verdict) for key in order}
+    infinite = [key for key, value in values.items() if isinstance(value, float) and not math.isfinite(value)]
+    if "value" in infinite:
+        values["reason"] = "; ".join(filter(None, [values["reason"], f"the value is {verdict.value}"]))
+    return {**values, **dict.fromkeys(infinite)}
 
 
 def from_record(record: dict[str, Any]) -> Verdict:

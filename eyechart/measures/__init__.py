@@ -17,7 +17,7 @@ from eyechart.measures.comparing import lead
 from eyechart.measures.mistakes import (
     error_consistency,
     error_ratio,
-    hardest_factor,
+    factor_lead,
     mean_error_ratio,
     worst_factor_accuracy,
 )
@@ -50,7 +50,7 @@ __all__ = [
     "drop_curve",
     "error_consistency",
     "error_ratio",
-    "hardest_factor",
+    "factor_lead",
     "highest",
     "lead",
     "lead_over_guessing",

@@ -22,8 +22,8 @@ def calibration_error(predictions: Predictions, bins: int = BINS) -> Measurement
     """Calibration error of the top answer: debiased, over `bins` equal-mass bins.
 
     Beside it the paper's plug-in number over equal-width bins and, where the source gives probabilities of all
-    classes, the negative log-likelihood and the Brier score. Raises NothingToMeasureError where there are no images,
-    ValueError where a confidence is no probability.
+    classes and every image has one right label, the negative log-likelihood and the Brier score.
+    Raises NothingToMeasureError where there are no images, ValueError where a confidence is no probability.
     """
     require_images(predictions)
     found = ece(predictions.confidence, predictions.correct, bins)
@@ -81,8 +81,11 @@ def _equal_width(predictions: Predictions, bins: int) -> Measurement:
 def _proper_scores(predictions: Predictions) -> tuple[Measurement, ...]:
     """Negative log-likelihood (nats) and Brier score (sum over classes, 0 to 2), or nothing without probabilities.
 
-    A source that records no logits says so by a LookupError from `logits_of`.
+    Nor where images have several right labels, for which neither score is defined: ReaL, ImageNet-Hard. A source that
+    records no logits says so by a LookupError from `logits_of`.
     """
+    if any(key in predictions.also for key in predictions.keys.tolist()):
+        return ()
     try:
         probabilities = predictions.probabilities
     except LookupError:

@@ -1,8 +1,8 @@
 """How much larger one measurement is than another of the same measure, on the same images.
 
 Two checkpoints find the same images hard, so the difference is known better than either value; a measure that has a
-paired interval is compared by it, every other one by the two intervals it has (as if the images were different, which
-errs towards *inconclusive*).
+paired interval is compared by it, the worst of several by those of its parts, every other one by the two intervals it
+has (as if the images were different, which errs towards *inconclusive*).
 """
 
 from __future__ import annotations

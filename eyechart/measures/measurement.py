@@ -15,9 +15,13 @@ from typing import Any, ParamSpec, TypeAlias
 
 import numpy as np
 
+from eyechart.errors import NothingToMeasureError
 from eyechart.measures.predictions import Bools, Ints, Predictions
 
 P = ParamSpec("P")
+PARTS = ("levels",)
+"""Arguments of measures that name each image's part, where every part counts: a mean or a worst over all of them."""
+
 Change = Callable[[Any], Any]
 """Predictions or array → what stands in its place."""
 
@@ -35,7 +39,8 @@ class Measurement:
     `measure` is the estimator's name as it appears in `verdicts.json`, `method` names its interval.
     `limits` is None for a number that is only reported (such as the paper's plug-in calibration error).
     `companions` are reported beside it, without a bound. `recipe` says how to measure the same on other predictions.
-    `possible` is the smallest and the largest value there can be. `had_it_been` tells what as many images could have
+    `possible` is the smallest and the largest value there can be on these images, and `conceivable` on any, where that
+    differs. `had_it_been` tells what as many images could have
     measured, where that is a matter of one count: from 0 to `count` → the value and its limits; values grow with it.
     `parts` are those that it is the worst of.
     """
@@ -48,6 +53,7 @@ class Measurement:
     companions: tuple[Measurement, ...] = ()
     recipe: Recipe | None = field(default=None, compare=False, repr=False)
     possible: tuple[float, float] = (-math.inf, math.inf)
+    conceivable: tuple[float, float] | None = None
     had_it_been: Callable[[int], tuple[float, Limits]] | None = field(default=None, compare=False, repr=False)
     parts: tuple[Measurement, ...] = field(default=(), compare=False, repr=False)
 
@@ -82,10 +88,15 @@ class Recipe:
     def on_rows(self, rows_of: Callable[[Predictions], Ints]) -> Recipe:
         """Keep some images only: `rows_of` chooses those of the first predictions, and the others follow.
 
-        An array with one entry an image follows too.
+        An array with one entry an image follows too. Raises NothingToMeasureError where one of the `PARTS` that a
+        measure is about would have no image left, which would make it another measure.
         """
         first = self.tables()[0]
         rows = rows_of(first)
+        for name in PARTS:
+            values = self.given().get(name)
+            if isinstance(values, np.ndarray) and np.unique(values[rows]).size < np.unique(values).size:
+                raise NothingToMeasureError(f"some {name} have no image among these {len(rows):,}")
 
         def change(value: Any) -> Any:
             if isinstance(value, Predictions) and len(value) == len(first):

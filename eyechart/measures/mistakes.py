@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,11 +11,11 @@ import numpy as np
 from eyechart.errors import NothingToMeasureError, nearest
 from eyechart.measures.accuracy import accuracy
 from eyechart.measures.combining import lowest, worst_of
-from eyechart.measures.intervals import linearized
+from eyechart.measures.intervals import SharedErrors
 from eyechart.measures.measurement import Measurement, remembered
 from eyechart.measures.pairing import only, require_images, require_one_each, require_same_images, title
 from eyechart.measures.predictions import Bools, Ints, Predictions
-from eyechart.measures.ratios import Ratio, mean_of_ratios, ratio_difference
+from eyechart.measures.ratios import Ratio, mean_of_ratios
 
 Factors = Mapping[str, Bools]
 """Name of a factor → (n,) which images it is said of."""
@@ -46,18 +47,20 @@ def mean_error_ratio(predictions: Predictions, factors: Factors) -> Measurement:
 
 
 @remembered
-def hardest_factor(predictions: Predictions, name: str, factors: Factors) -> Measurement:
-    """Error ratio of the factor `name` less the largest of the others: positive where `name` is the hardest of all.
+def factor_lead(predictions: Predictions, name: str, factors: Factors) -> Measurement:
+    """Error ratio of the factor `name` less the mean of the others': positive where `name` is harder than they are.
 
-    The smallest of its leads over each of them; see `lowest`. The error of a lead is that of a difference of two ratios
-    (delta method), so that overlapping factors are no matter. `count` is that of the smaller factor.
-    Raises NothingToMeasureError as `mean_error_ratio`, or without another factor; ValueError for a name not among them.
+    The error is that of a difference of mean ratios (delta method; see `mean_error_ratio`), so that overlapping factors
+    are no matter. `count` is that of the factor. Raises NothingToMeasureError as `mean_error_ratio`, or without another
+    factor; ValueError for a name not among them.
     """
     if name not in factors:
         raise ValueError(f"no factor {name!r}: {nearest(name, factors)}")
     ratios = ratios_of(predictions, factors)
-    leads = [ratio_difference(ratios[name], ratio) for other, ratio in ratios.items() if other != name]
-    return lowest("hardest_factor", leads)
+    own = ratios.pop(name)
+    if not ratios:
+        raise NothingToMeasureError(f"no factor but {name!r}, so there is nothing to compare it with")
+    return replace(mean_of_ratios([own], list(ratios.values())), measure="factor_lead", count=own.counts[1])
 
 
 @remembered
@@ -80,25 +83,18 @@ def worst_factor_accuracy(predictions: Predictions, factors: Factors) -> Measure
 def error_consistency(first: Predictions, second: Predictions) -> Measurement:
     """Agreement of two checkpoints on which images are hard, beyond chance: Cohen's kappa of right and wrong.
 
-    0 where they err independently, 1 where they err on the same images (Geirhos et al. 2020). Two checkpoints that
-    are both always right, or both always wrong, leave it undefined: then 0, between -1 and 1.
+    0 where they err independently, 1 where they err on the same images (Geirhos et al. 2020). A checkpoint that is
+    always right, or always wrong, leaves it undefined: then 0, between -1 and 1.
     Raises NothingToMeasureError where there are no images, ValueError where the two are not about the same ones.
     """
     require_same_images(first, second)
-    one, other = first.correct.astype(np.float64), second.correct.astype(np.float64)
-    same = (first.correct == second.correct).astype(np.float64)
-    p, q, agreed = float(one.mean()), float(other.mean()), float(same.mean())
-    by_chance = p * q + (1 - p) * (1 - q)
-    possible = (-1.0, 1.0)
-    if by_chance == 1.0:
-        return Measurement(
-            "error_consistency", 0.0, len(first), _anything, "undefined: no variation", possible=possible
-        )
-    # Derivative of 1 - (1 - agreed) / (1 - by_chance) by the three means, times each image's part in them.
-    chance_part = (2 * q - 1) * (one - p) + (2 * p - 1) * (other - q)
-    influence = (same - agreed) / (1 - by_chance) - (1 - agreed) / (1 - by_chance) ** 2 * chance_part
-    mean = linearized(1 - (1 - agreed) / (1 - by_chance), influence / len(first), possible=possible)
-    return Measurement("error_consistency", mean.value, len(first), mean.limits, "delta method", possible=possible)
+    one, other = ~first.correct, ~second.correct
+    shared, first_total, second_total = (int(np.count_nonzero(wrong)) for wrong in (one & other, one, other))
+    errors = SharedErrors(shared, first_total, second_total, len(first))
+    undefined = math.isnan(errors.value)
+    method = "undefined: no variation" if undefined else "exact given both error counts, or delta method"
+    value = 0.0 if undefined else errors.value
+    return Measurement("error_consistency", value, len(first), errors.limits, method, possible=(-1.0, 1.0))
 
 
 def ratio_of(predictions: Predictions, in_factor: Bools, overall: Predictions | None = None, name: str = "") -> Ratio:
@@ -142,9 +138,3 @@ def _rows_among(predictions: Predictions, rows: Ints, overall: Predictions) -> I
             f"{title(overall)}, such as {str(keys[apart[0]])!r}: both must be the same answers"
         )
     return np.asarray(found, dtype=np.int64)
-
-
-def _anything(alpha: float) -> tuple[float, float]:
-    """Limits where nothing is known, whatever the error rate."""
-    del alpha
-    return -1.0, 1.0

@@ -67,6 +67,7 @@ class Ratio:
             limits=partial(error_ratio, *self.counts),
             method="risk-ratio score, corrected for skewness",
             possible=(0.0, self.most),
+            conceivable=(0.0, math.inf),
             had_it_been=partial(_had_it_been, *self.counts),
         )
 
@@ -98,7 +99,8 @@ def mean_of_ratios(ratios: Sequence[Ratio], less: Sequence[Ratio] = ()) -> Measu
         found = linearized(value, influence * math.sqrt(fewest / (fewest - 1)), possible=reach)
         mean = replace(found, freedom=fewest - 1)
     limits = partial(_within, mean.limits, possible)
-    return Measurement("mean_error_ratio", value, images, limits, method, possible=possible)
+    conceivable = (-math.inf if less else 0.0, math.inf)
+    return Measurement("mean_error_ratio", value, images, limits, method, possible=possible, conceivable=conceivable)
 
 
 def _had_it_been(wrong_inside: int, inside: int, wrong: int, count: int, other: int) -> tuple[float, Limits]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 from collections import defaultdict
@@ -12,7 +13,8 @@ from typing import Any
 
 from eyechart.checkpoints.checkpoint import Resolved
 from eyechart.checkpoints.sources.base import PRECISIONS
-from eyechart.errors import BlockedError, NotApplicableError, SpecError
+from eyechart.digest import digest
+from eyechart.errors import BlockedError, NotApplicableError, SpecError, StoreError
 from eyechart.miniature.fingerprints import recorded
 from eyechart.predict.locating import TRAINING, Locator
 from eyechart.predict.run import Run, Settings
@@ -21,6 +23,8 @@ from eyechart.progress import Progress
 from eyechart.store import DAMAGED, Store
 from eyechart.store.writing import TEMPORARY
 from eyechart.zoo.zoo import Zoo
+
+USERS = "users"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,22 @@ def leftovers(root: Path, zoos: Sequence[Zoo]) -> list[Leftover]:
         if why:
             found.append(Leftover(path, why, size_of(path)))
     return found + list(_scraps(root))
+
+
+def note_user(store: Store, file: Path) -> None:
+    """Note that a `models.yaml` is judged with a store, so that nobody tidies away what its models need."""
+    key = digest(str(file))
+    with contextlib.suppress(StoreError):  # a store that cannot be written to is not tidied either
+        if store.read_json(USERS, key) is None:  # a warm run writes nothing
+            store.write_json(USERS, key, {"file": str(file)})
+
+
+def users_of(store: Store) -> tuple[list[Path], list[Path]]:
+    """Every `models.yaml` that was judged with a store: those that are there, and those that are not any more."""
+    keys = sorted(path.stem for path in (store.root / USERS).glob("*.json"))
+    read = (store.read_json(USERS, key, lambda record: Path(record["file"])) for key in keys)
+    files = [file for file in read if file is not None]
+    return [file for file in files if file.is_file()], [file for file in files if not file.is_file()]
 
 
 def remove(items: Iterable[Leftover]) -> None:

@@ -11,8 +11,9 @@ import pyarrow as pa
 from eyechart.checkpoints.checkpoint import Resolved
 from eyechart.checkpoints.readouts import Readout, readout
 from eyechart.checkpoints.sources.base import Surroundings
+from eyechart.checkpoints.sources.named import content_named
 from eyechart.digest import digest
-from eyechart.errors import BlockedError, EyechartError, NotApplicableError
+from eyechart.errors import BlockedError, DeviceError, EyechartError, NotApplicableError, SpecError
 from eyechart.images.entries import labels_of
 from eyechart.images.image_set import ImageSet
 from eyechart.images.views import View
@@ -77,7 +78,7 @@ class Locator:
         if model not in self._checkpoints:
             run, spec = self.run, self.live(model)
             around = Surroundings(
-                root=run.zoo.file.parent,
+                root=run.zoo.folder,
                 labels=labels_of(spec.label_space),
                 device=run.settings.device,
                 precision=run.settings.precision,
@@ -86,6 +87,10 @@ class Locator:
             self._progress.say(f"loading {model}")
             try:
                 self._checkpoints[model] = loaded = _source(spec).load(spec, around)
+            except DeviceError:
+                raise
+            except SpecError as error:  # a typo in one model's entry is no fault of the others
+                raise BlockedError(f"{run.zoo.file}: zoos.{run.zoo.name}.models.{model}: {error}") from error
             except EyechartError:
                 raise
             except Exception as error:  # a library's own failure blocks this model; the others go on
@@ -201,12 +206,13 @@ class Locator:
         return resolved
 
     def _resolution_key(self, model: str) -> str:
-        """Key of what a checkpoint resolves to: its entry in `models.yaml`, its weights, its libraries' versions."""
-        spec = self.live(model)
-        weights = _source(spec).weights(spec, self.run.zoo.file.parent)
+        """Key of what a checkpoint resolves to: its entry in `models.yaml`, its files by content, library versions."""
+        spec, root = self.live(model), self.run.zoo.folder
+        weights = _source(spec).weights(spec, root)
         entry = spec.model_dump(mode="json", exclude={"known_failures", "expected", "weights"})
         classes = labels_of(spec.label_space).names
-        return digest(entry, weights, classes, self.run.settings.precision, versions(_source(spec).LIBRARIES))
+        libraries = versions(_source(spec).LIBRARIES)
+        return digest(entry, weights, content_named(spec, root), classes, self.run.settings.precision, libraries)
 
     def _locate_part(self, need: Need) -> bool:
         """Whether the predictions for the whole of a part are there; they are the part's too."""

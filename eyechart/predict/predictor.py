@@ -30,7 +30,7 @@ from eyechart.predict.locating import TRAINING, Locator
 from eyechart.predict.pace import Pace
 from eyechart.predict.recorded import RecordedAnswers
 from eyechart.predict.run import FEATURES, Address, Need, Run
-from eyechart.predict.searches import most_answers
+from eyechart.predict.searches import judged_views, most_answers
 from eyechart.progress import Progress
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Predictor(Locator):
     def prepare(self, needs: set[Need]) -> None:
         """Meet every need. What cannot be met is blocked with its reason and stops nothing else.
 
-        Raises StoreError where the store cannot be written, SpecError where `models.yaml` names what no library has.
+        Raises StoreError where the store cannot be written, DeviceError where there is no such device.
         """
         started = time.perf_counter()
         if not self._all_met(needs):
@@ -66,9 +66,11 @@ class Predictor(Locator):
         return self.locate(need) and not self.run.addresses[need].blocked
 
     def following(self, needs: Iterable[Need]) -> set[Need]:
-        """What turns out to be needed: predictions under the changes that searches found."""
+        """What turns out to be needed: predictions under the changes that verdicts on searches are measured under."""
         searched = [need for need in needs if need.search and self.run.has_found(need)]
-        return {Need(need.model, need.image_set, self.run.found(need).view) for need in searched}
+        return {
+            Need(need.model, need.image_set, view) for need in searched for view in judged_views(self.run.found(need))
+        }
 
     def answers_to(self, need: Need) -> int:
         """About how many images a checkpoint answers to meet a need. Raises BlockedError where they are not there."""

@@ -73,14 +73,14 @@ class RecordedAnswers:
             taken = match(images.keys.tolist(), recording.keys)
             rows = np.flatnonzero(taken >= 0)
             table = table_of(recording, images, rows, taken[rows], readout(answer_space(spec, space), space))
+            note = "; ".join(notes)
+            about = {"count": len(images), "fingerprint": images.fingerprint}
+            meta = {"model": need.model, "image_set": need.image_set, "view": need.view, "note": note, "images": about}
+            run.store.write_part(key, 0, table, {})
+            run.store.finish(key, meta, images.keys[rows], {})
         except BlockedError as error:
             run.addresses[need] = Address(blocked=str(error))
             return
-        note = "; ".join(notes)
-        about = {"count": len(images), "fingerprint": images.fingerprint}
-        meta = {"model": need.model, "image_set": need.image_set, "view": need.view, "note": note, "images": about}
-        run.store.write_part(key, 0, table, {})
-        run.store.finish(key, meta, images.keys[rows], {})
         run.addresses[need] = Address(key, note=note)
 
     def _key(self, need: Need, images: ImageSet) -> str:

@@ -38,6 +38,9 @@ SEARCHED = 128
 DOUBT = 0.025
 """A change counts as breaking where the lower limit at this error rate does, so that noise is no counter-example."""
 
+HARMLESS = 0.001
+"""A change needs no further images where its upper limit at this error rate keeps the bound on the searched ones."""
+
 EXAMPLES = 4
 """Keys of images that were right and are wrong, to be shown."""
 
@@ -99,6 +102,7 @@ class Found:
     tried     view → drop, of every change that was tried
     message   all this as a sentence
     examples  keys of a few of the lost images
+    doubtful  changes that the searched images alone do not show to keep the bound
     """
 
     view: str
@@ -111,6 +115,7 @@ class Found:
     tried: dict[str, float] = field(repr=False)
     message: str
     examples: list[str]
+    doubtful: list[str]
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Found:
@@ -135,6 +140,11 @@ class _Change:
         """What of it is beyond doubt."""
         return tango(int(self.lost.sum()), int(self.won.sum()), len(self.lost), DOUBT)[0]
 
+    @property
+    def high(self) -> float:
+        """What it is at most, where it is to be believed without further images."""
+        return tango(int(self.lost.sum()), int(self.won.sum()), len(self.lost), HARMLESS)[1]
+
 
 def searched_rows(keys: NDArray[np.str_]) -> Ints:
     """Rows of the images that searches look at: the first SEARCHED in the declared random order, at most half of all.
@@ -142,6 +152,15 @@ def searched_rows(keys: NDArray[np.str_]) -> Ints:
     A verdict on what was found is measured on the others.
     """
     return np.sort(declared_order(keys)[: min(SEARCHED, len(keys) // 2)])
+
+
+def judged_views(found: Found) -> tuple[str, ...]:
+    """Views that the verdict is measured under: the one that breaks the bound or, where none does, all that might.
+
+    What costs most on the searched images need not be what costs most on others. A change that loses so little on the
+    searched images that it keeps the bound beyond doubt is judged by those, and passes falsely in HARMLESS of samples.
+    """
+    return (found.view,) if found.breaks else tuple(dict.fromkeys([*found.doubtful, found.view]))
 
 
 def most_answers(text: str, images: int) -> int:
@@ -194,6 +213,7 @@ def search(
         tried={str(view): seen[view].drop for view in wanted.views if view in seen},
         message=_message(wanted, shown, change, keys, broken=found is not None),
         examples=keys[made.lost][:EXAMPLES].tolist(),
+        doubtful=[str(view) for view in wanted.views if view not in seen or seen[view].high > wanted.bound],
     )
 
 

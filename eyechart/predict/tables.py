@@ -15,7 +15,7 @@ def read_meta(path: Path) -> dict[str, Any] | None:
     Raises SpecError for a file that is no table of a store, or does not prove itself.
     """
     try:
-        _, meta = open_table(path)
+        meta = open_table(path).meta
     except UNREADABLE as error:
         raise SpecError(f"{path}: cannot be read as a table of predictions ({error})") from error
     return meta if {"model", "image_set", "view", "images"} <= meta.keys() else None

@@ -88,13 +88,16 @@ def differences(before: Report, after: Report) -> list[str]:
     one, two = before.run, after.run
     settings = ("zoo", "precision", "device", "limit")
     lines = [f"{key}: {one.get(key)} → {two.get(key)}" for key in settings if one.get(key) != two.get(key)]
-    for key in ("models", "versions", "image_sets"):
+    for key in ("models", "predicted_with", "versions", "image_sets"):
         lines += _differing(key, one.get(key) or {}, two.get(key) or {})
     return lines
 
 
 def _differing(key: str, before: Mapping[str, object], after: Mapping[str, object]) -> Sequence[str]:
     """Names that both runs have with another value."""
-    words = {"models": "another checkpoint", "image_sets": "other images"}
+    words = {
+        "models": "another checkpoint", "predicted_with": "predicted with other library versions",
+        "image_sets": "other images",
+    }  # fmt: skip
     names = [name for name in before if name in after and before[name] != after[name]]
     return [f"{name}: {words.get(key) or f'{before[name]} → {after[name]}'}" for name in names]

@@ -28,7 +28,11 @@ def write_verdicts(folder: Path, run: dict[str, Any], verdicts: Sequence[Verdict
 
     Raises StoreError where the folder cannot be written to.
     """
-    text = json.dumps({"schema": SCHEMA, "run": run, "verdicts": [as_record(v) for v in in_order(verdicts)]}, indent=1)
+    text = json.dumps(
+        {"schema": SCHEMA, "run": run, "verdicts": [as_record(v) for v in in_order(verdicts)]},
+        indent=1,
+        allow_nan=False,
+    )
     return write_text(folder / VERDICTS, text + "\n")
 
 
@@ -80,9 +84,7 @@ def read_report(location: Path) -> Report:
             raise SpecError(f"{path}: schema {data['schema']!r}, this version of eyechart reads {SCHEMA}")
         return Report(dict(data["run"]), tuple(from_record(record) for record in data["verdicts"]))
     except OSError as error:
-        raise SpecError(
-            f"{path}: no report of a run there ({error.strerror}); judge first: pytest behaviors/"
-        ) from error
+        raise SpecError(f"{path}: no report of a run there ({error.strerror}); judge first: eyechart run") from error
     except (KeyError, TypeError, ValueError) as error:
         raise SpecError(f"{path}: not a report of a run ({type(error).__name__}: {error})") from error
 

@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from eyechart.digest import bytes_digest
 from eyechart.errors import BlockedError, DamagedError, StoreError
 from eyechart.store import proof
 from eyechart.store.writing import atomically
@@ -66,14 +66,16 @@ class Store:
     def has_table(self, key: str, keys: Keys, *, complete: bool = True) -> bool:
         """Whether the predictions with this key are there, for the images `keys` in this order.
 
-        All columns but matrices are read to tell. A table that is not `complete` is about some of the images.
+        All columns but matrices are checked. A table that is not `complete` is about some of the images.
         """
 
         def check(path: Path) -> bool:
-            file, _ = self._open(path)
-            plain = [each.name for each in file.schema_arrow if not pa.types.is_fixed_size_list(each.type)]
-            stated = file.read(plain)["key"].to_numpy().astype(np.str_)
-            if not np.array_equal(stated, keys if complete else keys[np.isin(keys, stated)]):
+            table = self._open(path)
+            table.check([each.name for each in table.schema if not pa.types.is_fixed_size_list(each.type)])
+            about = keys
+            if not complete:
+                about = keys[np.isin(keys, table.read(["key"])["key"].to_numpy().astype(np.str_))]
+            if table.meta["keys"] != _digest_of(about):
                 raise proof.UnprovedError("it is about other images, or in another order")
             return True
 
@@ -81,15 +83,15 @@ class Store:
 
     def read_table(self, key: str, columns: list[str]) -> pa.Table:
         """Read columns of one table. Raises BlockedError where it is not there or damaged, naming the file."""
-        return self._required(_table(key), lambda path: self._open(path)[0].read(columns))
+        return self._required(_table(key), lambda path: self._open(path).read(columns))
 
     def columns(self, key: str) -> frozenset[str]:
         """Name the columns of one table. Raises BlockedError as `read_table` does."""
-        return self._required(_table(key), lambda path: frozenset(self._open(path)[0].schema_arrow.names))
+        return self._required(_table(key), lambda path: frozenset(self._open(path).schema.names))
 
     def read_meta(self, key: str) -> dict[str, Any]:
         """Read what a table says of how it was made. Raises BlockedError as `read_table` does."""
-        return self._required(_table(key), lambda path: self._open(path)[1])
+        return self._required(_table(key), lambda path: self._open(path).meta)
 
     # predictions in parts
 
@@ -116,7 +118,7 @@ class Store:
         """
         name, folder = _table(key), self.root / _partial(key)
         parts = self._parts(key, by)
-        about = {**meta, **by, "name": name, "rows": len(keys)}
+        about = {**meta, **by, "name": name, "rows": len(keys), "keys": _digest_of(keys)}
         try:
             self._write(name, lambda path: proof.write_table(path, self._joined(parts, keys), about, "zstd"))
         except ValueError as error:  # pyarrow's for parts of other columns, too
@@ -157,10 +159,10 @@ class Store:
 
     def _meta_of_part(self, path: Path) -> dict[str, Any]:
         """Read all of a part, and give its meta."""
-        file, meta = self._open(path)
-        if len(file.read()) != meta["rows"]:
-            raise proof.UnprovedError(f"it states {meta['rows']} rows and has others")
-        return meta
+        table = self._open(path)
+        if len(table.read()) != table.meta["rows"]:
+            raise proof.UnprovedError(f"it states {table.meta['rows']} rows and has others")
+        return table.meta
 
     # other tables, records, arrays and pictures
 
@@ -178,8 +180,8 @@ class Store:
         """Read a small table that is kept under a name of its own, and its meta."""
 
         def read(path: Path) -> tuple[pa.Table, dict[str, Any]]:
-            file, meta = self._open(path)
-            return file.read(), meta
+            table = self._open(path)
+            return table.read(), table.meta
 
         return self._healed(name, read)
 
@@ -258,15 +260,15 @@ class Store:
         finally:
             lock.release()
 
-    def _open(self, path: Path) -> tuple[pq.ParquetFile, dict[str, Any]]:
-        """Open a table that states the name it has here, with its meta."""
-        file, meta = proof.open_table(path)
-        if self.root / meta["name"] != path:
-            raise proof.UnprovedError(f"it was written as {meta['name']}")
-        return file, meta
+    def _open(self, path: Path) -> proof.Table:
+        """Open a table that states the name it has here."""
+        table = proof.open_table(path)
+        if self.root / table.meta["name"] != path:
+            raise proof.UnprovedError(f"it was written as {table.meta['name']}")
+        return table
 
     def _read_all(self, path: Path) -> pa.Table:
-        return self._open(path)[0].read()
+        return self._open(path).read()
 
     def _required(self, name: str, read: Callable[[Path], T]) -> T:
         """Read a file that must be there. Raises BlockedError where it is not, DamagedError where it is set aside."""
@@ -317,6 +319,11 @@ class Store:
             atomically(path, write)
         except OSError as error:
             raise StoreError(f"store {self.root}: cannot write {path.name} ({error.strerror or error})") from error
+
+
+def _digest_of(keys: Keys) -> str:
+    """Digest names in their order."""
+    return bytes_digest("\0".join(keys.tolist()).encode())
 
 
 def _table(key: str) -> str:

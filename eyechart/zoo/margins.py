@@ -42,7 +42,7 @@ DEFAULTS: Mapping[str, Margin] = {
     "mce": Margin(0.01, "one percent of AlexNet's errors"),
     "error_ratio": Margin(0.1, "a tenth of the whole set's error rate"),
     "mean_error_ratio": Margin(0.1, "a tenth of the whole set's error rate, as for one factor"),
-    "hardest_factor": Margin(0.2, "a lead is a difference of two error ratios, each of which may move by a tenth"),
+    "factor_lead": Margin(0.2, "a lead is a difference of error ratios, each of which may move by a tenth"),
     "shape_bias": Margin(0.05, "two trainings of one recipe differ by a few points"),
     "cue_decisions": Margin(0.05, "two trainings of one recipe differ by a few points"),
     "error_consistency": Margin(0.05, "two trainings of one recipe differ by a few points"),

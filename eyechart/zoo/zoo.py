@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from eyechart.entries import Entry
 from eyechart.errors import BlockedError, SpecError, nearest
@@ -26,13 +24,19 @@ from eyechart.zoo.image_sets import READERS, ImageSetSpec, Readers
 from eyechart.zoo.levels import GateEntry
 from eyechart.zoo.margins import MarginEntry, check_margins
 from eyechart.zoo.models import SOURCES, ModelSpec
+from eyechart.zoo.places import folder_of_paths
 from eyechart.zoo.protocol import ProtocolEntry
+from eyechart.zoo.suite import SuiteEntry
+from eyechart.zoo.yaml import YAMLError, load
 
 __all__ = ["BoundOverride", "ImageSetSpec", "Role", "Zoo", "read_zoo"]
 
 
 Findings = Literal["arxiv-2311.09215"]
 """Whose findings the models of a zoo are: a study names its models, and what it found is about no others."""
+
+LONGEST = 200
+"""Characters of a value that a message repeats."""
 
 IMPLICIT_SEVERITIES = (1, 3, 5)
 """Of the corrupted copies that a zoo gets without asking: three tell how accuracy falls, at 3/5 of the cost."""
@@ -60,6 +64,7 @@ class _ZooEntry(Entry):
     gate: GateEntry = GateEntry()
     protocol: ProtocolEntry = ProtocolEntry()
     findings: Findings | None = None
+    behaviors: SuiteEntry = SuiteEntry()
 
     @model_validator(mode="after")
     def _margins_in_their_units(self) -> _ZooEntry:
@@ -89,10 +94,17 @@ class Zoo(BaseModel):
     gate: GateEntry = GateEntry()
     protocol: ProtocolEntry = ProtocolEntry()
     findings: Findings | None = None
+    stands_for: dict[str, str] = {}
+    behaviors: SuiteEntry = SuiteEntry()
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths of this zoo's file start."""
+        return folder_of_paths(self.file)
 
     def path(self, relative: str) -> Path:
         """Resolve a path of this zoo's file."""
-        return (self.file.parent / Path(relative).expanduser()).resolve()
+        return (self.folder / Path(relative).expanduser()).resolve()
 
     def image_path(self, relative: str) -> Path:
         """Resolve a path of an image set: under `images` where there is such a file, else as `path` does."""
@@ -121,7 +133,16 @@ class Zoo(BaseModel):
                 f"--checkpoint {name}=…: {name!r} is another model of zoo {self.name!r}; give another NAME="
             )
         named = spec.model_copy(update={"weights": str(weights)})  # a tag still says whose preprocessing it has
-        return self.model_copy(update={"models": {**self.models, name: named}})
+        # in its place, so that it makes the claims that `model` makes; that one may still be the baseline
+        both = {name: named, **({} if name == model else {model: spec})}
+        order = dict.fromkeys([name if each == model else each for each in self.models] + list(both))
+        models = {each: both.get(each) or self.models[each] for each in order}
+        return self.model_copy(update={"models": models, "stands_for": {name: model} if name != model else {}})
+
+    @property
+    def judged(self) -> list[str]:
+        """Models that claims are about: all but those that another stands for."""
+        return [name for name in self.models if name not in self.stands_for.values()]
 
     def sets_with(self, roles: tuple[Role, ...]) -> list[str]:
         """Name the image sets that play one of these roles, in the file's order."""
@@ -159,12 +180,14 @@ class Zoo(BaseModel):
         return next((other for other, names in held.items() if classes <= names), "")
 
 
-def read_zoo(file: Path, name: str) -> Zoo:
-    """Read zoo `name` from `file` (YAML, the schema of `models.yaml`).
+def read_zoo(file: Path, name: str | None = None, usual: str = "miniature") -> Zoo:
+    """Read zoo `name` from `file` (YAML, the schema of `models.yaml`); without a name the only one, or else `usual`.
 
     Raises SpecError where the file is missing, is not YAML, does not fit the schema, or has no such zoo.
     """
     data, zoos = _read(file)
+    if name is None:
+        name = next(iter(zoos)) if len(zoos) == 1 else usual
     if name not in zoos:
         raise SpecError(f"{file}: zoo {name!r} is unknown: {nearest(name, zoos)}")
     return _zoo(file, name, data, zoos)
@@ -185,12 +208,10 @@ def _zoo(file: Path, name: str, data: Any, zoos: Mapping[str, Any]) -> Zoo:
 def _read(file: Path) -> tuple[Any, Mapping[str, Any]]:
     try:
         with file.open(encoding="utf-8") as stream:
-            data = YAML(typ="rt").load(stream)
+            data = load(stream)
     except OSError as error:
         raise SpecError(f"{file}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{file}: not valid YAML: {error}") from error
-    except YAMLError as error:
+    except (UnicodeDecodeError, YAMLError) as error:
         raise SpecError(f"{file}: not valid YAML: {error}") from error
     try:
         return data, _File.model_validate(data).zoos
@@ -276,7 +297,12 @@ def _explain(file: Path, data: Any, error: dict[str, Any]) -> str:
         return f"{where}: the key 'source' is missing{meant}: {nearest('', SOURCES)}"
     if error["type"] == "value_error":
         return f"{where}: {context['error']}"
-    return f"{where}: found {error['input']!r}: {error['msg']}"
+    return f"{where}: found {_shortened(error['input'])}: {error['msg']}"
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
 
 
 def _quoted(text: str) -> list[str]:

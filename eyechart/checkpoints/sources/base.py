@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from eyechart.checkpoints.checkpoint import Features, Logits
 from eyechart.checkpoints.preprocessing import Batch, Preprocessing, Size
 from eyechart.digest import digest, known_digest
-from eyechart.errors import BlockedError, SpecError, nearest
+from eyechart.errors import BlockedError, DeviceError, nearest
 from eyechart.images.labels import LabelSpace
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Surroundings:
 def weights_file(root: Path, relative: str) -> Path:
     """Find a weights file. Raises BlockedError that says where it was looked for."""
     path = (root / Path(relative).expanduser()).resolve()
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  # pathlib raises for names that are too long
         raise BlockedError(f"weights {relative!r} not found: looked for the file {path}")
     return path
 
@@ -81,6 +82,8 @@ def _shards(path: Path) -> list[Path]:
         raise BlockedError(
             f"weights {path}: expected an index of shards, `weight_map`: name → file ({error})"
         ) from error
+    if inner := [shard.name for shard in shards if _is_index(shard)]:
+        raise BlockedError(f"weights {path}: expected files with weights, found another index: {inner[0]}")
     if missing := [shard.name for shard in shards if not shard.is_file()]:
         raise BlockedError(f"weights {path}: {len(missing)} of {len(shards)} shards are not beside it: {missing[0]}")
     return shards
@@ -107,6 +110,7 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
         else:
             with torch.serialization.safe_globals(_harmless()):
                 state = torch.load(path, map_location="cpu", weights_only=True)
+        state_dict, note = unwrapped(state)
     except pickle.UnpicklingError as error:
         raise BlockedError(
             f"weights {path}: refused, this pickle would run code when loaded. Save the state dict alone "
@@ -114,7 +118,6 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
         ) from error
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
         raise BlockedError(f"weights {path}: cannot be read as {path.suffix or 'weights'}: {error}") from error
-    state_dict, note = unwrapped(state)
     if state_dict is None:
         inside = f" with {', '.join(map(repr, list(state)[:8]))}" if isinstance(state, Mapping) else ""
         raise BlockedError(
@@ -140,17 +143,23 @@ PREFIXES = ("module.", "_orig_mod.", "model.")
 
 
 def unwrapped(state: Any) -> tuple[dict[str, torch.Tensor] | None, str]:
-    """Find the state dict in what a file holds, and say what was taken off; None where there is none."""
+    """Find the state dict in what a file holds, and say what was taken off; None where there is none.
+
+    Raises ValueError for a dictionary that holds itself.
+    """
     import torch
 
-    steps = []
+    steps, outer = [], [state]
     while isinstance(state, Mapping) and not all(isinstance(value, torch.Tensor) for value in state.values()):
         wrapper = next((name for name in WRAPPERS if isinstance(state.get(name), Mapping) and state[name]), None)
         if wrapper is None:
             return None, ""
         steps.append(f"taken from {wrapper!r}")
         state = state[wrapper]
-    if not isinstance(state, Mapping) or not state:
+        if any(state is each for each in outer):
+            raise ValueError(f"it holds itself under {wrapper!r}")
+        outer.append(state)
+    if not isinstance(state, Mapping) or not state or not all(isinstance(name, str) for name in state):
         return None, ""
     names = list(state)
     while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in names)), ""):
@@ -212,7 +221,7 @@ def _twins(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -
 def torch_device(name: str) -> torch.device:
     """Turn `--device` into a torch device; "auto" takes the first of cuda, mps, cpu that is there.
 
-    Raises SpecError for a name that is unknown or a device that is not there.
+    Raises DeviceError for a name that is unknown or a device that is not there.
     """
     import torch
 
@@ -221,9 +230,9 @@ def torch_device(name: str) -> torch.device:
     kind, _, index = name.partition(":")
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if kind not in available:
-        raise SpecError(f"--device {name!r} is unknown: {nearest(name, ('auto', 'cpu', 'cuda', 'cuda:N', 'mps'))}")
+        raise DeviceError(f"--device {name!r} is unknown: {nearest(name, ('auto', 'cpu', 'cuda', 'cuda:N', 'mps'))}")
     if not available[kind] or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
-        raise SpecError(f"--device {name!r} is not on this machine: {[k for k, v in available.items() if v]} is")
+        raise DeviceError(f"--device {name!r} is not on this machine: {[k for k, v in available.items() if v]} is")
     return torch.device(name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ def content_of(architecture: str, root: Path) -> str:
     """
     if architecture.startswith(LOCAL):
         folder = Path(located(architecture, root).removeprefix(LOCAL))
-        files = sorted(path for path in folder.glob("*") if path.is_file())
+        is_there = os.path.isdir(folder)  # noqa: PTH112  # pathlib raises for names that are too long
+        files = sorted(path for path in folder.glob("*") if path.is_file()) if is_there else []
         if not files:
             raise BlockedError(f"{architecture!r}: looked for config.json and weights in {folder}, it holds no files")
         return digest([[path.name, known_digest(path)] for path in files])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,9 @@ from eyechart.checkpoints.checkpoint import Checkpoint, Logits, Resolved
 from eyechart.checkpoints.entries import ModelEntry
 from eyechart.checkpoints.preprocessing import Batch, Geometry, Preprocessing, Size, square
 from eyechart.checkpoints.sources.base import Surroundings, weights_digest, weights_file
+from eyechart.checkpoints.sources.onnx_tensors import external_files
 from eyechart.digest import digest
-from eyechart.errors import BlockedError, SpecError
+from eyechart.errors import BlockedError, DeviceError
 
 LIBRARIES = ("onnxruntime",)
 
@@ -60,10 +60,6 @@ class Input:
     batch: int | None
 
 
-_LOCATION = re.compile(rb"\n\x08location\x12([\x01-\x7f])", re.DOTALL)
-"""How a graph names a file that holds tensors of its own (an entry of `external_data`): the key, a length, the name."""
-
-
 def weights(spec: OnnxSpec, root: Path) -> str:
     """Identify the weights: a digest of the file's bytes, and of the files beside it that hold its tensors."""
     own = weights_digest(root, spec.weights)
@@ -76,9 +72,7 @@ def weights(spec: OnnxSpec, root: Path) -> str:
 def _external(path: Path, content_digest: str) -> list[str]:
     """Names of the files with a graph's tensors. Large networks have them, and torch writes them by default."""
     del content_digest  # a changed file is read again
-    content = path.read_bytes()
-    names = {content[at.end() : at.end() + at[1][0]] for at in _LOCATION.finditer(content)}
-    return sorted(name.decode("utf-8", "replace") for name in names)
+    return external_files(path.read_bytes())
 
 
 def load(spec: OnnxSpec, around: Surroundings) -> Checkpoint:
@@ -110,7 +104,7 @@ def _session(path: Path, device: str) -> Any:
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(path, options, providers=_providers(device))
-    except SpecError:
+    except DeviceError:
         raise
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise BlockedError(f"{path} is no ONNX file that ONNX Runtime can run: {str(error).strip()}") from error
@@ -126,7 +120,9 @@ def _providers(device: str) -> list[Any]:
     kind, _, index = device.partition(":")
     wanted = _PROVIDERS.get(kind)
     if wanted not in available:
-        raise SpecError(f"--device {device!r} is not one that this ONNX Runtime can use: it has {', '.join(available)}")
+        raise DeviceError(
+            f"--device {device!r} is not one that this ONNX Runtime can use: it has {', '.join(available)}"
+        )
     return [(wanted, {"device_id": int(index)}) if index else wanted]
 
 

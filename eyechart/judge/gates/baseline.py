@@ -232,9 +232,9 @@ def stored_tables(name: str, place: Path) -> StoredTables:
 @functools.lru_cache(maxsize=64)
 def read_table(path: Path) -> Predictions:
     """Read one stored table. Raises BlockedError where it is damaged."""
-    file, meta = _checked(path, open_table)
-    names = file.schema_arrow.names
-    table = _checked(path, lambda _: file.read(["key", "label", "predicted", "confidence"]))
+    stored = _checked(path, open_table)
+    meta, names = stored.meta, stored.schema.names
+    table = _checked(path, lambda _: stored.read(["key", "label", "predicted", "confidence"]))
     keys, labels, predicted, confidence = (column.to_numpy() for column in table.columns)
     unsure = table["confidence"].null_count == len(table) > 0
     if not np.isfinite(confidence).all() and not unsure:
@@ -243,7 +243,7 @@ def read_table(path: Path) -> Predictions:
     def matrix(column: str) -> NDArray[Any]:
         if column not in names:
             raise NotApplicableError(f"baseline {path} was recorded without {column}")
-        values = _checked(path, lambda _: file.read([column]))[column].combine_chunks()
+        values = _checked(path, lambda _: stored.read([column]))[column].combine_chunks()
         return np.asarray(values.flatten().to_numpy().reshape(len(values), -1))
 
     recorded = {name: functools.partial(matrix, name) for name in ("probabilities", "ranked") if name in names}

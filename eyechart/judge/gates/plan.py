@@ -14,7 +14,7 @@ from scipy import special
 from eyechart.digest import digest
 from eyechart.judge.claims import Claim
 from eyechart.judge.gates.paired import cannot_show, loss
-from eyechart.judge.verdict import Bound
+from eyechart.judge.verdict import Bound, decidable
 from eyechart.measures.measurement import Limits, Measurement
 from eyechart.measures.predictions import Ints, Predictions
 from eyechart.predict.run import Need
@@ -39,6 +39,7 @@ class Forecast:
     value   what the claim would measure, if the checkpoint were like the one that is assumed
     reach   how far from its bound the value must be, to be decided 9 times of 10
     least   of a comparison, the loss that the images leave open even for the baseline itself
+    decided which values would be decided, in words, where that is a matter of one count
     """
 
     claim: Claim
@@ -48,6 +49,7 @@ class Forecast:
     reach: float
     images: int
     least: float | None = None
+    decided: str = ""
 
     @property
     def shown(self) -> bool:
@@ -83,7 +85,10 @@ def forecast(
     distance = high - measurement.value if towards_high else measurement.value - low
     luck = 1.0 + float(special.ndtri(POWER)) / -float(special.ndtri(alpha))
     least = at_best.limits(levels.pass_alpha)[1] if at_best is not None and at_best.limits is not None else None
-    return Forecast(claim, measurement.measure, measurement.value, bound, distance * luck, measurement.count, least)
+    decided = decidable(measurement, bound, levels) if measurement.had_it_been else ""
+    return Forecast(
+        claim, measurement.measure, measurement.value, bound, distance * luck, measurement.count, least, decided
+    )
 
 
 def against_itself(measurement: Measurement, bound: Bound) -> Measurement:
@@ -132,7 +137,7 @@ def assumed(need: Need, keys: NDArray[np.str_], labels: Ints, classes: int, rate
 def assumed_found(text: str) -> Found:
     """What a search is assumed to find: that its largest change costs most, and breaks nothing."""
     view = str(Search.parse(text).views[-1])
-    return Found(view, False, CHANGED, 0.0, 0, 0, 0, {}, "nothing was searched: this is a rehearsal", [])
+    return Found(view, False, CHANGED, 0.0, 0, 0, 0, {}, "nothing was searched: this is a rehearsal", [], [view])
 
 
 def disturbed(predictions: Predictions, why: str) -> Predictions:
@@ -184,7 +189,7 @@ def table(
              " checkpoint is like the one assumed)"]  # fmt: skip
     lines += [
         f"  cannot be decided  {each.claim.model}  {_name(each.claim)}: {each}; "
-        f"assumed {each.measure} {each.value:.3f}, {each.bound}"
+        f"assumed {each.measure} {each.value:.3f}, {each.bound}{f'; {each.decided}' if each.decided else ''}"
         for each in sorted(weak, key=lambda one: (one.claim.model, one.claim.behavior, one.claim.versus or ""))
     ]
     lines += [

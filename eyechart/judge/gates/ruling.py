@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eyechart.errors import NotApplicableError
 from eyechart.images.ordering import declared_order
 from eyechart.judge.verdict import Bound, Outcome, decide, images_needed, is_open
 from eyechart.measures.intervals import p_value
@@ -103,12 +104,15 @@ def p_fail(measurement: Measurement, bound: Bound, levels: Levels) -> float | No
 
 
 def _on(measurement: Measurement, rows: Ints) -> Measurement | None:
-    """Measure on these rows only; None where they cannot be measured on."""
+    """Measure on these rows only; None where they lack a part that the claim is about, or nothing can be measured."""
     if measurement.recipe is None:
         return None
     try:
         kept = np.sort(rows)
-        found = measurement.recipe.on_rows(lambda _: kept).measure()
-    except ValueError:  # such as no image of a rare factor among the first thousand
+        at_look = measurement.recipe.on_rows(lambda _: kept).measure()
+    except (
+        ValueError,
+        NotApplicableError,
+    ):  # a factor, a level or a category without an image among the first thousand
         return None
-    return found if found.limits is not None else None
+    return at_look if at_look.limits is not None else None

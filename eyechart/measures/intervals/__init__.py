@@ -3,6 +3,7 @@
 `docs/statistics.md` says which estimator has which interval, why, and how often it holds the truth.
 """
 
+from eyechart.measures.intervals.agreement import SharedErrors
 from eyechart.measures.intervals.calibration import ece, equal_width_ece
 from eyechart.measures.intervals.calibration_difference import ece_difference
 from eyechart.measures.intervals.curves import Band, simultaneous_band
@@ -15,6 +16,7 @@ from eyechart.measures.intervals.ratios import error_ratio, risk_ratio
 __all__ = [
     "Band",
     "Mean",
+    "SharedErrors",
     "bonferroni",
     "clopper_pearson",
     "ece",

@@ -59,23 +59,35 @@ class Bins:
         """Upper limit, in closed form.
 
         Among all true gaps with the same calibration error the plug-in is smallest, on average, where all of them are
-        equal in units of their errors (its mean is convex in the gaps); then its mean is S m(error / S), S the sum of
-        weights * errors. Its spread is at most that of the signed sum. So the largest error that leaves the observed
-        plug-in within z spreads of its mean is the limit. The spread is taken at the limit, as in Wilson's interval:
-        where mistakes are rare, a larger error means more of them, and so a larger spread.
+        equal in units of their errors (its mean is convex in the gaps). There, with c = error / S and S the sum of
+        weights * errors, its mean is S m(c), and its spread is sqrt(1 + c^2 - m(c)^2) of the signed sum's: what is left
+        of a normal variable's second moment when it is folded. So the largest error that leaves the observed plug-in
+        within z spreads of its mean is the limit. The spread is taken at the limit, as in Wilson's interval: where
+        mistakes are rare, a larger error means more of them, and so a larger spread.
         """
         units = self.weights * self.errors
         total, spread = float(units.sum()), math.sqrt(float(units @ units))
         z = -float(special.ndtri(alpha))
         rare = z / (2 * self.count)
-        reached = self.plug_in + z * (rare + math.hypot(spread, rare))
+        farthest = self.plug_in + z * (rare + math.hypot(spread, rare))
         if total == 0.0:
-            return reached
-        highest = folded(np.zeros(1), np.full(1, total))[0]
-        if reached <= highest:
+            return farthest
+
+        def excess(error: Floats) -> Floats:
+            mean = folded(error, np.full(error.shape, total))
+            shape = 1.0 + (error * error - mean * mean) / (total * total)
+            return np.asarray(
+                mean - z * (rare + np.hypot(spread * np.sqrt(np.maximum(shape, 0.0)), rare)) - self.plug_in
+            )
+
+        # The mean grows with the error, faster than the spread but for the smallest: the last crossing is the limit.
+        errors = np.linspace(0.0, farthest, 129)
+        within = np.flatnonzero(excess(errors) <= 0.0)
+        if within.size == 0:
             return 0.0
-        # m(c) >= c, so the limit is at most `reached`, where the function is no longer negative.
-        return crossing(lambda error: float(folded(np.full(1, error), np.full(1, total))[0]) - reached, 0.0, reached)
+        last = int(within[-1])
+        outside = errors[min(last + 1, errors.size - 1)]
+        return crossing(lambda error: float(excess(np.full(1, error))[0]), float(errors[last]), float(outside))
 
     def _low(self, alpha: float) -> float:
         """Lower limit: the plug-in less the noise that it exceeds with probability `alpha` only.

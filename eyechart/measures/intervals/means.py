@@ -25,7 +25,7 @@ class Mean:
     error     standard error, in units of the value; infinite where one observation is all there is
     freedom   degrees of freedom of the error
     skew      third cumulant over variance of the value's sampling distribution, in units of the value
-    units     observations that could each have been of a kind not seen: images, or clusters where all images agree
+    units     observations that could each have been of a kind not seen: images, or the clusters that are drawn anew
     possible  the smallest and the largest value there can be
     """
 
@@ -103,7 +103,7 @@ def linearized(
         error=math.sqrt(max(both, largest)),
         freedom=fewest - 1,
         skew=float((totals * totals) @ totals) / largest if largest else 0.0,
-        units=influence.size if largest else fewest,
+        units=fewest,
         possible=possible,
     )
 

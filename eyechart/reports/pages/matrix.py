@@ -258,12 +258,17 @@ def _about(run: Mapping[str, object]) -> Iterator[str]:
     for name, about in _pairs(run.get("image_sets")):
         facts = dict(_pairs(about))
         rows.append((f"image set {name}", f"{facts.get('count', '?')} images, {facts.get('fingerprint', '')}"))
-    rows.append(("versions", ", ".join(f"{name} {value}" for name, value in _pairs(run.get("versions")))))
+    rows += [(f"{name} was predicted with", _versions(used)) for name, used in _pairs(run.get("predicted_with"))]
+    rows.append(("judged with", _versions(run.get("versions"))))
     yield "<h2>This run</h2>"
     cells = "".join(
         f'<tr><th scope="row">{escape(key)}</th><td><code>{escape(value)}</code></td></tr>' for key, value in rows
     )
     yield f"<table>{cells}</table>"
+
+
+def _versions(value: object) -> str:
+    return ", ".join(f"{name} {version}" for name, version in _pairs(value)) or "not said"
 
 
 def _pairs(value: object) -> Iterable[tuple[str, object]]:
