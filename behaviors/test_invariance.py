@@ -13,6 +13,19 @@ SIZES = Grid(
     (relative_resolution(0.75), relative_resolution(1.5)),
     paper=(resolution(112), resolution(336), resolution(512), resolution(640)),
 )
+
+# The paper has no number for answers kept: they are promised at amounts like the usual ones only.
+SMALL_SCALES = (scale(1.25), scale(1.5))
+SMALL_SIZES = Grid(SIZES.usual, paper=(resolution(336),))
+
+# What the paper's larger amounts may cost: the most that any of its four checkpoints loses there, and some room (§3.7).
+COSTS = {
+    str(scale(2)): 0.20,  # .156
+    str(scale(3)): 0.40,  # .332
+    str(resolution(112)): 0.35,  # .278
+    str(resolution(512)): 0.40,  # .340
+    str(resolution(640)): 0.55,  # .473
+}
 BREAKS = 0.10  # as at the worst of fixed amounts: the search looks for the smallest change that costs more
 
 
@@ -34,7 +47,7 @@ def test_accuracy_survives_the_worst_shift(predictions, under, require):
     require(worst_drop(predictions, list(under.values())), at_most=0.10)  # the paper's four lose 2.5 to 4.7 at 100 px
 
 
-@needs(validation, views=SHIFTS, together=True)
+@needs(validation, views=Grid(SHIFTS.usual, paper=SMALL_SHIFTS.paper), together=True)
 def test_answers_survive_the_worst_shift(predictions, under, require):
     """Wherever the picture is moved, four answers of five stay."""
     require(least_kept(predictions, list(under.values())), at_least=0.80)  # fewer, and two photographs are two answers
@@ -42,11 +55,12 @@ def test_answers_survive_the_worst_shift(predictions, under, require):
 
 @needs(validation, views=SCALES)
 def test_accuracy_survives_enlargement(predictions, changed, require):
-    """An object that is a quarter or a half larger is still named."""
-    require(accuracy_drop(predictions, changed), at_most=0.10)  # the paper's four lose 1.1 to 6.2 points up to 1.5
+    """An object that is shown larger is still named."""
+    # the paper's four lose 1.1 to 6.2 points up to 1.5
+    require(accuracy_drop(predictions, changed), at_most=COSTS.get(changed.view, 0.10))
 
 
-@needs(validation, views=SCALES)
+@needs(validation, views=SMALL_SCALES)
 def test_answers_survive_enlargement(predictions, changed, require):
     """An object that is a quarter or a half larger is mostly called what it was called before."""
     require(answers_kept(predictions, changed), at_least=0.75)  # a step towards an object changes its size as much
@@ -54,11 +68,12 @@ def test_answers_survive_enlargement(predictions, changed, require):
 
 @needs(validation, views=SCALES, together=True)
 def test_accuracy_survives_the_worst_enlargement(predictions, under, require):
-    """At whatever enlargement, at most ten points of accuracy are lost."""
-    require(worst_drop(predictions, list(under.values())), at_most=0.10)  # as each of them by itself
+    """Whatever the enlargement, no more accuracy is lost than any of them may cost."""
+    # as the costliest by itself
+    require(worst_drop(predictions, list(under.values())), at_most=max(COSTS.get(view, 0.10) for view in under))
 
 
-@needs(validation, views=SCALES, together=True)
+@needs(validation, views=SMALL_SCALES, together=True)
 def test_answers_survive_the_worst_enlargement(predictions, under, require):
     """At whatever enlargement, three answers of four stay."""
     require(least_kept(predictions, list(under.values())), at_least=0.75)  # as at each of them by itself
@@ -67,10 +82,11 @@ def test_answers_survive_the_worst_enlargement(predictions, under, require):
 @needs(validation, views=SIZES)
 def test_accuracy_survives_another_resolution(predictions, changed, require):
     """The same picture with fewer or more pixels is still named."""
-    require(accuracy_drop(predictions, changed), at_most=0.10)  # all four of the paper lose less at 1.5 times
+    # all four of the paper lose less at 1.5 times
+    require(accuracy_drop(predictions, changed), at_most=COSTS.get(changed.view, 0.10))
 
 
-@needs(validation, views=SIZES)
+@needs(validation, views=SMALL_SIZES)
 def test_answers_survive_another_resolution(predictions, changed, require):
     """The same picture with fewer or more pixels is mostly called what it was called before."""
     require(answers_kept(predictions, changed), at_least=0.80)  # the picture shows the same, to whoever looks at it
@@ -78,11 +94,12 @@ def test_answers_survive_another_resolution(predictions, changed, require):
 
 @needs(validation, views=SIZES, together=True)
 def test_accuracy_survives_the_worst_resolution(predictions, under, require):
-    """At whatever resolution, at most ten points of accuracy are lost."""
-    require(worst_drop(predictions, list(under.values())), at_most=0.10)  # as each of them by itself
+    """Whatever the resolution, no more accuracy is lost than any of them may cost."""
+    # as the costliest by itself
+    require(worst_drop(predictions, list(under.values())), at_most=max(COSTS.get(view, 0.10) for view in under))
 
 
-@needs(validation, views=SIZES, together=True)
+@needs(validation, views=SMALL_SIZES, together=True)
 def test_answers_survive_the_worst_resolution(predictions, under, require):
     """At whatever resolution, four answers of five stay."""
     require(least_kept(predictions, list(under.values())), at_least=0.80)  # as at each of them by itself

@@ -14,7 +14,7 @@ def test_images_of_another_source_are_named(predictions, require):
 @needs(shifted)
 def test_another_source_costs_less_than_half_of_the_images(clean, predictions, require):
     """Of the same classes, it names on shifted images at most fifty points less than on unchanged ones."""
-    # what ImageNet-A and Sketch cost the paper's supervised checkpoints, 37 to 45 points, and room; Hard costs 57 (§3.4)
+    # ImageNet-A and Sketch cost the paper's supervised checkpoints 37 to 45 points; Hard, chosen for that, 57 (§3.4)
     require(accuracy_drop_on_other_images(clean, predictions), at_most=0.50)
 
 
