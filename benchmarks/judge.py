@@ -26,7 +26,8 @@ from eyechart.judge.verdict import Bound
 from eyechart.measures import accuracy, accuracy_drop, answers_kept, calibration_error, confidence_gap, error_ratio
 from eyechart.measures.measurement import Measurement
 from eyechart.measures.predictions import Predictions
-from eyechart.predict.run import Address, Need, Run, Settings
+from eyechart.predict.needs import Need
+from eyechart.predict.run import Run, Settings
 from eyechart.zoo.levels import Levels
 from eyechart.zoo.zoo import read_zoo
 
@@ -50,7 +51,7 @@ def fill(run: Run, images: int) -> None:
             key = f"{model}-{view}"
             run.store.write_part(key, 0, pa.table(table))
             run.store.finish(key, {})
-            run.addresses[Need(str(model), "validation", f"shift({view})")] = Address(key)
+            run.addresses.meet(Need(str(model), "validation", f"shift({view})"), key)
 
 
 def no_logits() -> np.ndarray:

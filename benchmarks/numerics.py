@@ -25,7 +25,7 @@ from eyechart.zoo.zoo import read_zoo
 def answers(run: Run, model: str, images: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
     """Logits and labels of the first `images` of the validation set, in filled batches of one size."""
     predictor = Predictor(run, Progress(io.StringIO()))
-    checkpoint, found = predictor.checkpoint(model), predictor.images("validation")
+    checkpoint, found = predictor.locator.checkpoint(model), predictor.locator.images("validation")
     rows = np.arange(min(images, len(found)))
     raw = found.read(rows)
     parts = []

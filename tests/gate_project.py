@@ -24,8 +24,9 @@ from eyechart.checkpoints.checkpoint import Resolved
 from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.miniature.classes import CLASS_NAMES
 from eyechart.miniature.fingerprints import recorded
+from eyechart.predict.needs import Need
 from eyechart.predict.predictor import Predictor
-from eyechart.predict.run import Need, Run, Settings
+from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
 from eyechart.store import Store
 from eyechart.zoo.zoo import read_zoo
@@ -144,11 +145,11 @@ class Project:
         spec = run.zoo.models[name]
         preprocessing = Preprocessing(Geometry(None, toy.resize and (toy.resize, toy.resize)), (), ())
         resolved = Resolved("python", "logits", spec.version, "", preprocessing, 1, CLASSES, toy.precision)
-        run.store.write_json("resolved", predictor._resolution_key(name), asdict(resolved))
+        run.store.write_json("resolved", predictor.locator._resolution_key(name), asdict(resolved))
         for image_set, view in NEEDS:
-            images = predictor.images(image_set)
+            images = predictor.locator.images(image_set)
             need = Need(name, image_set, view)
-            key = predictor.key(resolved, need)
+            key = predictor.locator.key(resolved, need)
             run.store.write_part(key, 0, answers(toy, images.keys, images.labels, view), {})
             meta = {
                 "model": name, "image_set": image_set, "view": view, "views_version": 1, "checkpoint": asdict(resolved),

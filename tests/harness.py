@@ -15,8 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from eyechart.predict.needs import Need
 from eyechart.predict.predictor import Predictor
-from eyechart.predict.run import Need, Run, Settings
+from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
 from eyechart.zoo.zoo import read_zoo
 

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from eyechart.images.image_set import ImageSet
+from eyechart.predict.needs import Need
 from eyechart.predict.predictor import Predictor
-from eyechart.predict.run import Need, Run, Settings
+from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
 from eyechart.store import Store
 from eyechart.zoo.indexing import read_image_set

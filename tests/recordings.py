@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from eyechart.predict.needs import Need
 from eyechart.predict.predictor import Predictor
-from eyechart.predict.run import Need, Run, Settings
+from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
 from tests.image_files import zoo_of
 

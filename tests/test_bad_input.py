@@ -11,7 +11,7 @@ import pytest
 from eyechart.errors import BlockedError, SpecError
 from eyechart.fixtures.options import make_session
 from eyechart.images.image_set import ImageSet, checked
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from eyechart.zoo.zoo import read_zoo
 from tests.harness import predict, run_pytest, toy, zoo_file
 

@@ -15,7 +15,8 @@ from eyechart.judge.gates.baseline import StoredTables, ZooModel, compare, diffe
 from eyechart.judge.verdict import Bound
 from eyechart.measures import accuracy, calibration_error
 from eyechart.measures.measurement import take
-from eyechart.predict.run import Need, Run
+from eyechart.predict.needs import Need
+from eyechart.predict.run import Run
 from tests.gate_project import project
 from tests.image_files import put
 from tests.recordings import PUBLISHED, REAL, judged, needs_data, recorded

@@ -10,7 +10,7 @@ import eyechart.checkpoints.sources.python
 from eyechart.checkpoints.sources import open_clip as open_clip_source
 from eyechart.checkpoints.sources.open_clip import OpenClipSpec
 from eyechart.images.image_set import ImageSet
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from tests.harness import predict, toy, zoo_file
 
 VALIDATION = Need("it", "validation")

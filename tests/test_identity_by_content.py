@@ -9,7 +9,7 @@ import pytest
 
 from eyechart.digest import known_digest
 from eyechart.errors import BlockedError
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from tests.image_files import encoded, folder, put
 from tests.recordings import judged
 

@@ -11,7 +11,7 @@ from eyechart.checkpoints.sources import onnx as onnx_source
 from eyechart.checkpoints.sources.named import content_named
 from eyechart.checkpoints.sources.onnx_tensors import external_files
 from eyechart.checkpoints.sources.timm import TimmSpec
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from tests.image_files import folder, put
 from tests.recordings import judged
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from eyechart.errors import BlockedError
 from eyechart.images.image_set import RawImages
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from eyechart.store import Store
 from eyechart.zoo.indexing import read_image_set
 from tests.image_files import encoded, predicted, put, zoo_of

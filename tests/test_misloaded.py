@@ -6,7 +6,7 @@ import pytest
 
 from eyechart.errors import BlockedError, SpecError
 from eyechart.judge.loading import block_misloaded, misloaded
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from tests.image_files import put, zoo_of
 from tests.recordings import judged, recorded
 

@@ -7,7 +7,8 @@ import pytest
 
 from eyechart.checkpoints.preprocessing import Geometry
 from eyechart.images.views import View, black_shift, relative_shift, scale, shift
-from eyechart.predict.run import Need, Run
+from eyechart.predict.needs import Need
+from eyechart.predict.run import Run
 from tests.image_files import folder, pixels
 from tests.recordings import judged
 

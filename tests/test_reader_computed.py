@@ -17,8 +17,9 @@ from eyechart.images.readers.around import Around
 from eyechart.images.readers.computed import ComputedSet
 from eyechart.images.readers.computed import read as read_computed
 from eyechart.images.views import corrupt
+from eyechart.predict.needs import Need
 from eyechart.predict.predictor import Predictor
-from eyechart.predict.run import Need, Run, Settings
+from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
 from eyechart.store import Store
 from eyechart.zoo.indexing import read_image_set

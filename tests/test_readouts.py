@@ -12,7 +12,7 @@ from eyechart.errors import BlockedError
 from eyechart.images.cue_conflict import CATEGORIES
 from eyechart.images.entries import labels_of
 from eyechart.images.labels import counted_space, label_space, mapped_space, named_space
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from tests.image_files import folder, put, zoo_of
 from tests.recordings import judged
 

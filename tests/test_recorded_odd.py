@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eyechart.errors import BlockedError
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from tests.image_files import put
 from tests.recordings import judged, recorded
 

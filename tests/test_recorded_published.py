@@ -9,7 +9,8 @@ import pytest
 
 from eyechart.measures import Cues, accuracy, calibration_error, error_ratio, mean_error_ratio, only, shape_bias
 from eyechart.measures.intervals import clopper_pearson
-from eyechart.predict.run import Need, Run
+from eyechart.predict.needs import Need
+from eyechart.predict.run import Run
 from tests.harness import ROOT, run_pytest
 from tests.recordings import PUBLISHED, REAL, judged, needs_data, recorded
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from tests.image_files import put, zoo_of
 from tests.recordings import judged, recorded
 

@@ -120,7 +120,7 @@ def test_an_unknown_device_is_an_error(tmp_path):
 def test_labels_only_models_have_no_confidence(tmp_path):
     """A python callable that names classes is judged on accuracy; calibration is not applicable to it."""
     from eyechart.measures import accuracy, calibration_error
-    from eyechart.predict.run import Need
+    from eyechart.predict.needs import Need
     from tests.image_files import folder
     from tests.recordings import judged
 

@@ -11,7 +11,7 @@ import pytest
 
 from eyechart.checkpoints.sources import python as source
 from eyechart.errors import BlockedError
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from tests.harness import surroundings
 from tests.image_files import folder, put
 from tests.recordings import judged

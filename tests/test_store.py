@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from eyechart.errors import StoreError
+from eyechart.predict.needs import Need
 from eyechart.predict.predictor import CHUNK
-from eyechart.predict.run import Need
 from eyechart.store import Store, proof
 from tests.damage import fill
 from tests.harness import LIMIT, TIMEOUT, command, predict, run_pytest, surroundings, toy, zoo_file

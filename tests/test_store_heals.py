@@ -15,8 +15,9 @@ from PIL import Image
 from eyechart.errors import BlockedError
 from eyechart.images.readers import rendered as rendered_reader
 from eyechart.predict import answering
+from eyechart.predict.needs import FEATURES, Need
 from eyechart.predict.predictor import Predictor
-from eyechart.predict.run import FEATURES, Need, Run, Settings
+from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
 from eyechart.store import Store
 from eyechart.zoo.indexing import read_image_set

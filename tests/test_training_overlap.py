@@ -11,7 +11,8 @@ from eyechart.errors import NotApplicableError
 from eyechart.judge.claims import EVERYTHING, Claim, needs, subjects, transfer
 from eyechart.judge.evidence import Evidence
 from eyechart.measures import mean_accuracy
-from eyechart.predict.run import Need, Run
+from eyechart.predict.needs import Need
+from eyechart.predict.run import Run
 from tests import coded
 from tests.image_files import predicted, put, zoo_of
 

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Literal, TypeVar
 
 from eyechart.images.views import ORIGINAL, View
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from eyechart.zoo.zoo import Role, Zoo
 
 validation = Role.VALIDATION

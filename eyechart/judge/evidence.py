@@ -16,7 +16,8 @@ from eyechart.judge.claims import Claim
 from eyechart.measures import Cues
 from eyechart.measures.measurement import take
 from eyechart.measures.predictions import Bools, Predictions
-from eyechart.predict.run import Need, Run
+from eyechart.predict.needs import Need
+from eyechart.predict.run import Run
 from eyechart.predict.searches import judged_views, searched_rows
 
 Strings = NDArray[np.str_]

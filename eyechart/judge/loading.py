@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.images.entries import Role
 from eyechart.measures import accuracy
-from eyechart.predict.run import Need, Run
+from eyechart.predict.needs import Need
+from eyechart.predict.run import Run
 
 TOLERANCE = 0.05
 """What another decoder, resize or revision of the images may cost. Wrong preprocessing costs more, or little."""
@@ -29,9 +29,7 @@ def block_misloaded(run: Run, models: Iterable[str]) -> None:
     """
     for model in models:
         if reason := misloaded(run, model):
-            for need, address in run.addresses.items():
-                if need.model == model and not address.not_applicable:
-                    run.addresses[need] = replace(address, blocked=reason)
+            run.addresses.block(model, reason)
             run.forget()  # the answers that raised the doubt were read
 
 

@@ -15,7 +15,8 @@ from eyechart.images.image_set import ImageSet, RawImages
 from eyechart.images.views import ORIGINAL, View
 from eyechart.images.views import VERSION as VIEWS_VERSION
 from eyechart.measures.predictions import Ints
-from eyechart.predict.run import FEATURES, Cost, Need, Run, protocol_of, versions
+from eyechart.predict.needs import FEATURES, Need, protocol_of
+from eyechart.predict.run import Cost, Run, versions
 
 if TYPE_CHECKING:
     from eyechart.checkpoints.checkpoint import Checkpoint

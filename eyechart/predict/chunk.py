@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eyechart.checkpoints.preprocessing import stacked
-from eyechart.errors import BlockedError, EyechartError, NotApplicableError
+from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.images.image_set import HELD, ImageSet
 from eyechart.images.views import ORIGINAL, View
 from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import BATCH, Job, forward
+from eyechart.predict.needs import FEATURES
 from eyechart.predict.pace import Pace
-from eyechart.predict.run import FEATURES, Cost
+from eyechart.predict.run import Cost
 
 if TYPE_CHECKING:
     from eyechart.checkpoints.preprocessing import Geometry
@@ -47,7 +48,7 @@ class Chunk:
     jobs: Sequence[Job]
     pace: Pace
     cost: Cost
-    refuse: Callable[[Job, Exception], None]
+    refuse: Callable[[Job, BlockedError | NotApplicableError], None]
 
     def __post_init__(self) -> None:
         """Group jobs by view and geometry."""
@@ -129,7 +130,7 @@ class Chunk:
             except (BlockedError, NotApplicableError) as error:
                 self._drop(look, [job], error)
 
-    def _drop(self, look: _Look, jobs: Sequence[Job], error: EyechartError) -> None:
+    def _drop(self, look: _Look, jobs: Sequence[Job], error: BlockedError | NotApplicableError) -> None:
         for job in jobs:
             self.refuse(job, error)
         dropped = {job.key for job in jobs}

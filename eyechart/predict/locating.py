@@ -19,8 +19,9 @@ from eyechart.images.image_set import ImageSet
 from eyechart.images.views import View
 from eyechart.measures.predictions import Bools
 from eyechart.predict.contracts import Finding
+from eyechart.predict.needs import FEATURES, Need, protocol_of
 from eyechart.predict.recorded import RecordedAnswers
-from eyechart.predict.run import FEATURES, Address, Need, Run, protocol_of, versions
+from eyechart.predict.run import Run, versions
 from eyechart.predict.searches import Found
 from eyechart.progress import Progress
 from eyechart.recordings.spec import RecordedSpec
@@ -132,11 +133,9 @@ class Locator:
                 return False
             key = self.key(resolved, need)
             if self._is_there(need, key):
-                run.addresses[need] = Address(key)
+                run.addresses.meet(need, key)
         except (BlockedError, NotApplicableError) as error:
-            never = isinstance(error, NotApplicableError)
-            run.addresses[need] = Address(not_applicable=str(error)) if never else Address(blocked=str(error))
-            return True
+            run.addresses.refuse(need, error)
         return need in run.addresses
 
     def _is_there(self, need: Need, key: str) -> bool:
@@ -216,9 +215,8 @@ class Locator:
 
     def _locate_part(self, need: Need) -> bool:
         """Whether the predictions for the whole of a part are there; they are the part's too."""
-        whole = self.whole(need)
-        if self.locate(whole):
-            self.run.addresses[need] = self.run.addresses[whole]
+        if self.locate(self.whole(need)):
+            self.run.addresses.share(need, self.whole(need))
         return need in self.run.addresses
 
 

@@ -27,9 +27,10 @@ from eyechart.predict.answering import (
 )
 from eyechart.predict.chunk import Chunk
 from eyechart.predict.locating import TRAINING, Locator
+from eyechart.predict.needs import FEATURES, Need
 from eyechart.predict.pace import Pace
 from eyechart.predict.recorded import RecordedAnswers
-from eyechart.predict.run import FEATURES, Address, Need, Run
+from eyechart.predict.run import Run
 from eyechart.predict.searches import judged_views, most_answers
 from eyechart.progress import Progress
 
@@ -40,12 +41,14 @@ CHUNK = 512
 """Images read, answered and written to disk at a time."""
 
 
-class Predictor(Locator):
-    """Meets the needs of one run: fills `run.addresses`, loading each checkpoint at most once in this process."""
+class Predictor:
+    """Meets the needs of one run, loading each checkpoint at most once in this process; `locator` says what is met."""
 
     def __init__(self, run: Run, progress: Progress) -> None:
         """Predict for `run`, telling `progress`."""
-        super().__init__(run, progress)
+        self.run = run
+        self.locator = Locator(run, progress)
+        self._progress = progress
         self._pace = Pace(run)
 
     def prepare(self, needs: set[Need]) -> None:
@@ -63,7 +66,7 @@ class Predictor(Locator):
 
     def is_stored(self, need: Need) -> bool:
         """Whether a need is met already; one that never can be is not, and its address says why."""
-        return self.locate(need) and not self.run.addresses[need].blocked
+        return self.locator.locate(need) and not self.run.addresses[need].blocked
 
     def following(self, needs: Iterable[Need]) -> set[Need]:
         """What turns out to be needed: predictions under the changes that verdicts on searches are measured under."""
@@ -74,9 +77,9 @@ class Predictor(Locator):
 
     def answers_to(self, need: Need) -> int:
         """About how many images a checkpoint answers to meet a need. Raises BlockedError where they are not there."""
-        images = len(self.images(need.image_set))
+        images = len(self.locator.images(need.image_set))
         if need.is_probe:
-            return images + len(self.images(need.image_set + TRAINING))
+            return images + len(self.locator.images(need.image_set + TRAINING))
         return images + most_answers(need.search, images) if need.search else images
 
     def _all_met(self, needs: set[Need]) -> bool:
@@ -88,13 +91,13 @@ class Predictor(Locator):
             return False
 
     def _missing(self, needs: set[Need]) -> list[Need]:
-        return [need for need in sorted(needs) if not self.locate(need)]
+        return [need for need in sorted(needs) if not self.locator.locate(need)]
 
     def _meet(self, needs: set[Need]) -> None:
         missing = self._missing(needs)
-        self._compute(sorted({self.whole(need) for need in missing}))
+        self._compute(sorted({self.locator.whole(need) for need in missing}))
         for need in missing:
-            self.locate(need)
+            self.locator.locate(need)
 
     def _compute(self, missing: list[Need]) -> None:
         asked = list(self._jobs(missing))
@@ -108,7 +111,7 @@ class Predictor(Locator):
             if job.need.contract:
                 self._keep(job, keep_contract)
         searches = [job for job in jobs.values() if job.need.search]
-        self._progress.start(sum(len(self.images(job.need.image_set)) for job in tables))
+        self._progress.start(sum(len(self.locator.images(job.need.image_set)) for job in tables))
         try:
             for name in dict.fromkeys(job.need.image_set for job in tables):
                 self._predict_set(name, [job for job in tables if job.need.image_set == name])
@@ -127,61 +130,61 @@ class Predictor(Locator):
     def _share(self, asked: Iterable[Job], met: Mapping[str, Job]) -> None:
         """Note that what met one need meets all others of its key: the same model or images by another name."""
         for job in asked:
-            self.run.addresses.setdefault(job.need, self.run.addresses[met[job.key].need])
+            self.run.addresses.share(job.need, met[job.key].need)
 
     def _jobs(self, needs: list[Need]) -> Iterator[Job]:
         """Load the checkpoints that something is missing of; block the needs of those that cannot be loaded."""
         for need in needs:
             if need in self.run.addresses:
                 continue
-            if self.is_recorded(need.model):
-                RecordedAnswers(self.run).take(need, self.images(need.image_set))
+            if self.locator.is_recorded(need.model):
+                RecordedAnswers(self.run).take(need, self.locator.images(need.image_set))
                 continue
             try:
-                checkpoint = self.checkpoint(need.model)
+                checkpoint = self.locator.checkpoint(need.model)
             except BlockedError as error:
+                self.run.addresses.refuse(need, error)
                 for other in needs:
                     if other.model == need.model:
-                        self.run.addresses.setdefault(other, Address(blocked=str(error)))
+                        self.run.addresses.share(other, need)
                 continue
             # A checkpoint whose resolution had to be made anew may turn out to have its predictions.
-            if not self.locate(need):
+            if not self.locator.locate(need):
                 yield self._job(need, checkpoint)
 
     def _job(self, need: Need, checkpoint: Checkpoint) -> Job:
-        images = self.images(need.image_set)
-        readout = None if need.view == FEATURES or need.is_probe else self.readout(need)
-        return Job(need, self.key(checkpoint.resolved, need), checkpoint, images, readout)
+        images = self.locator.images(need.image_set)
+        readout = None if need.view == FEATURES or need.is_probe else self.locator.readout(need)
+        return Job(need, self.locator.key(checkpoint.resolved, need), checkpoint, images, readout)
 
     def _embedding_jobs(self, probe: Job) -> list[Job]:
         """What must be embedded before a probe can be fitted, unless it is stored."""
         task = probe.need.image_set
         needs = [Need(probe.need.model, name, FEATURES) for name in (task, task + TRAINING)]
-        return [self._job(need, probe.checkpoint) for need in needs if not self.locate(need)]
+        return [self._job(need, probe.checkpoint) for need in needs if not self.locator.locate(need)]
 
     def _keep(self, job: Job, keep: Callable[[Run, Job], None]) -> None:
         """Find an outcome and keep it, or note why there is none."""
         try:
             keep(self.run, job)
-            self.run.addresses[job.need] = Address(job.key)
+            self.run.addresses.meet(job.need, job.key)
         except (BlockedError, NotApplicableError) as error:
             self._refuse(job, error)
 
-    def _refuse(self, job: Job, error: Exception) -> None:
-        never = isinstance(error, NotApplicableError)
-        self.run.addresses[job.need] = Address(not_applicable=str(error)) if never else Address(blocked=str(error))
+    def _refuse(self, job: Job, error: BlockedError | NotApplicableError) -> None:
+        self.run.addresses.refuse(job.need, error)
 
     def _probe(self, run: Run, job: Job) -> None:
         task = job.need.image_set
         learned, asked = (run.address(Need(job.need.model, name, FEATURES)) for name in (task + TRAINING, task))
         try:
-            rows = np.flatnonzero(self.unseen(task))
-            keep_probe(run, job, rows, (self.images(task + TRAINING), learned), asked)
+            rows = np.flatnonzero(self.locator.unseen(task))
+            keep_probe(run, job, rows, (self.locator.images(task + TRAINING), learned), asked)
         except BlockedError as error:  # a claim about a group of tasks must say which of them
             raise BlockedError(f"image set {task!r}: {error}") from error
 
     def _predict_set(self, name: str, jobs: list[Job]) -> None:
-        run, images = self.run, self.images(name)
+        run, images = self.run, self.locator.images(name)
         answered = {job.key: run.store.answered(job.key, len(images), means_of(run)) for job in jobs}
         for start in range(0, len(images), CHUNK):
             rows = np.arange(start, min(start + CHUNK, len(images)))

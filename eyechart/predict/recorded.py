@@ -12,7 +12,8 @@ from eyechart.digest import digest, known_digest
 from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.joining import match
-from eyechart.predict.run import ORIGINAL, Address, Need, Run
+from eyechart.predict.needs import ORIGINAL, Need
+from eyechart.predict.run import Run
 from eyechart.recordings.joined import joined, table_of
 from eyechart.recordings.spec import RecordedSpec, answer_space, recorded_files, recording_of, require_recorded
 from eyechart.zoo.indexing import read_image_set
@@ -41,7 +42,7 @@ class RecordedAnswers:
     """Meets the needs for recorded models of a run: no checkpoint, no pixels, one file an image set."""
 
     def __init__(self, run: Run) -> None:
-        """Note addresses in `run` and keep tables in its store."""
+        """Read for `run`, and keep tables in its store."""
         self._run = run
 
     def require(self, need: Need) -> None:
@@ -52,36 +53,36 @@ class RecordedAnswers:
         require_recorded(spec, self._run.zoo.whole_of(need.image_set) or need.image_set)
 
     def locate(self, need: Need, images: ImageSet) -> bool:
-        """Whether a need that can be met is met already; notes its address where it is.
-
-        Raises BlockedError where the recording is missing.
-        """
+        """Whether a need that can be met is met already; notes where. Raises BlockedError for a lost recording."""
         run, key = self._run, self._key(need, images)
         if run.store.has_table(key, images.keys, complete=False):
-            run.addresses[need] = Address(key, note=str(run.store.read_meta(key).get("note", "")))
+            run.addresses.meet(need, key, note=str(run.store.read_meta(key).get("note", "")))
         return need in run.addresses
 
     def take(self, need: Need, images: ImageSet) -> None:
         """Read, check and join the recording of a need, and keep it as a table; or block the need with the reason."""
+        try:
+            self._take(need, images)
+        except BlockedError as error:
+            self._run.addresses.refuse(need, error)
+
+    def _take(self, need: Need, images: ImageSet) -> None:
         run, spec = self._run, self._spec(need)
         space = run.zoo.labels(need.image_set)
-        try:
-            key = self._key(need, images)
-            recording = recording_of(spec, need.image_set, run.zoo.places, space)
-            whole = images if images.limit is None else read_image_set(run.zoo, need.image_set, run.store, None)
-            _, _, notes = joined(recording, whole, spec.allow_missing)
-            taken = match(images.keys.tolist(), recording.keys)
-            rows = np.flatnonzero(taken >= 0)
-            table = table_of(recording, images, rows, taken[rows], readout(answer_space(spec, space), space))
-            note = "; ".join(notes)
-            about = {"count": len(images), "fingerprint": images.fingerprint}
-            meta = {"model": need.model, "image_set": need.image_set, "view": need.view, "note": note, "images": about}
-            run.store.write_part(key, 0, table, {})
-            run.store.finish(key, meta, images.keys[rows], {})
-        except BlockedError as error:
-            run.addresses[need] = Address(blocked=str(error))
-            return
-        run.addresses[need] = Address(key, note=note)
+        key = self._key(need, images)
+        recording = recording_of(spec, need.image_set, run.zoo.places, space)
+        every = images if images.limit is None else read_image_set(run.zoo, need.image_set, run.store, None)
+        _, _, notes = joined(recording, every, spec.allow_missing)
+        recorded_rows = match(images.keys.tolist(), recording.keys)
+        rows = np.flatnonzero(recorded_rows >= 0)
+        readings = readout(answer_space(spec, space), space)
+        table = table_of(recording, images, rows, recorded_rows[rows], readings)
+        note = "; ".join(notes)
+        about = {"count": len(images), "fingerprint": images.fingerprint}
+        meta = {"model": need.model, "image_set": need.image_set, "view": need.view, "note": note, "images": about}
+        run.store.write_part(key, 0, table, {})
+        run.store.finish(key, meta, images.keys[rows], {})
+        run.addresses.meet(need, key, note=note)
 
     def _key(self, need: Need, images: ImageSet) -> str:
         spec = self._spec(need)
@@ -96,11 +97,11 @@ class RecordedAnswers:
 
     def _fingerprint(self, spec: RecordedSpec) -> str:
         """Digest of all that is recorded of a model and can be found."""
-        found = []
+        content = []
         for image_set in sorted(spec.predictions):
             with contextlib.suppress(BlockedError):
-                found += [_digest(file) for file in recorded_files(spec, image_set, self._run.zoo.places)]
-        return digest("recorded", found)
+                content += [_digest(file) for file in recorded_files(spec, image_set, self._run.zoo.places)]
+        return digest("recorded", content)
 
     def _spec(self, need: Need) -> RecordedSpec:
         spec = self._run.zoo.models[need.model]

@@ -22,56 +22,13 @@ from numpy.typing import NDArray
 from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.measures.predictions import Absent, ByKey, Ints, Predictions
 from eyechart.predict.contracts import Finding
+from eyechart.predict.needs import FEATURES, ORIGINAL, Address, Addresses, Need
 from eyechart.predict.searches import Found
 from eyechart.store import Store
 from eyechart.zoo.zoo import Zoo
 
-ORIGINAL = "original"
-FEATURES = "features"
-"""Stands in a need's view for the embeddings of the unchanged images."""
-PROBE = "probe"
-"""`probe(logistic)` stands in a need's view for the answers of a linear probe on the embeddings."""
 Strings: TypeAlias = NDArray[np.str_]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Need:
-    """What a claim needs of one checkpoint: its predictions for a set under a view, or a contract's outcome.
-
-    With `search` the outcome of a search, `shift > 0.05`.
-    """
-
-    model: str
-    image_set: str
-    view: str = ORIGINAL
-    contract: str = ""
-    search: str = ""
-
-    @property
-    def is_table(self) -> bool:
-        """Whether it is met by predictions, and not by the outcome of a contract or a search."""
-        return not (self.contract or self.search)
-
-    @property
-    def is_probe(self) -> bool:
-        """Whether it is met by a linear probe."""
-        return self.view.startswith(PROBE)
-
-
-def protocol_of(need: Need) -> str:
-    """The protocol of a linear probe: `logistic` of `probe(logistic)`."""
-    return need.view.removeprefix(f"{PROBE}(").removesuffix(")")
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a need is met in the store, or why it cannot be; `note` is what was tolerated to meet it."""
-
-    key: str = ""
-    blocked: str = ""
-    not_applicable: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +67,7 @@ class Run:
 
     zoo: Zoo
     settings: Settings
-    addresses: dict[Need, Address] = field(default_factory=dict)
+    addresses: Addresses = field(default_factory=Addresses)
     fingerprints: dict[str, str] = field(default_factory=dict)
     assumptions: dict[str, str] = field(default_factory=dict)
     image_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -130,12 +87,12 @@ class Run:
 
         Raises BlockedError with the reason where it was not met, NotApplicableError where the source never can.
         """
-        found = self.addresses.get(need, Address(blocked="it was not predicted in this run"))
-        if found.not_applicable:
-            raise NotApplicableError(f"{need.model}: {found.not_applicable}")
-        if found.blocked:
-            raise BlockedError(found.blocked)
-        return found.key
+        address = self.addresses.get(need, Address(blocked="it was not predicted in this run"))
+        if address.not_applicable:
+            raise NotApplicableError(f"{need.model}: {address.not_applicable}")
+        if address.blocked:
+            raise BlockedError(address.blocked)
+        return address.key
 
     def predictions(self, need: Need) -> Predictions:
         """Read the predictions that meet a need, once in this process.
@@ -282,7 +239,7 @@ class Run:
     def adopt(self, dumped: str) -> None:
         """Take over what `dump` wrote."""
         addresses, self.fingerprints, self.assumptions, self.image_sets = json.loads(dumped)
-        self.addresses = {Need(**need): Address(**address) for need, address in addresses}
+        self.addresses = Addresses({Need(**need): Address(**address) for need, address in addresses})
 
 
 LIBRARIES = ("eyechart", "torch", "timm", "open_clip_torch", "onnxruntime", "numpy", "pillow")

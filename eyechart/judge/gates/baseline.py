@@ -17,7 +17,8 @@ from eyechart.judge.gates.paired import cannot_show, loss
 from eyechart.judge.verdict import Bound, is_open
 from eyechart.measures.measurement import Measurement, take
 from eyechart.measures.predictions import Absent, ByKey, Predictions
-from eyechart.predict.run import Address, Need, Run, Strings
+from eyechart.predict.needs import Address, Need
+from eyechart.predict.run import Run, Strings
 from eyechart.predict.tables import read_meta
 from eyechart.store.proof import UNREADABLE, open_table
 from eyechart.zoo.levels import Levels

@@ -17,7 +17,7 @@ from eyechart.judge.gates.paired import cannot_show, loss
 from eyechart.judge.verdict import Bound, decidable
 from eyechart.measures.measurement import Limits, Measurement
 from eyechart.measures.predictions import Ints, Predictions
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from eyechart.predict.searches import Found, Search
 from eyechart.zoo.levels import Levels
 from eyechart.zoo.margins import is_share
