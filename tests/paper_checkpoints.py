@@ -27,8 +27,10 @@ from eyechart.fixtures.session import SESSION
 from eyechart.images.image_set import ImageSet
 from eyechart.images.views import View
 from eyechart.predict.contracts import Finding
+from eyechart.predict.locating import Locator
+from eyechart.predict.needs import Need
 from eyechart.predict.predictor import Predictor
-from eyechart.predict.run import Need
+from eyechart.predict.run import Run
 from eyechart.predict.searches import search, searched_rows
 from eyechart.progress import Progress
 from eyechart.zoo import indexing
@@ -59,7 +61,7 @@ def _change(model: str, amounts: Sequence[float], rows: Any, usual: float, amoun
     return float(curve(amount) - curve(usual))
 
 
-class Drawn(Predictor):
+class Drawn(Locator):
     """Meets every need with what is drawn, through the real keys, tables and indexes."""
 
     def known(self, model: str) -> Resolved:
@@ -75,18 +77,6 @@ class Drawn(Predictor):
         if not super().locate(need):
             self._draw(self.whole(need))
         return super().locate(need)
-
-    def prepare(self, needs: set[Need]) -> None:
-        """Meet every need; and let masks choose among all classes of the validation images."""
-        super().prepare(needs)
-        for need in sorted({Need(need.model, "imagenet-1k") for need in needs} & set(self.run.addresses)):
-            answers = self.run.predictions(need)
-            rows = Rows(answers.labels, answers.predicted, 1000)
-            self.run.assume(need, replace(answers, logits_of=lambda rows=rows: rows))
-
-    def _compute(self, missing: list[Need]) -> None:
-        if missing:
-            raise AssertionError(f"not drawn: {missing}")
 
     def _draw(self, need: Need) -> None:
         run, images, resolved = self.run, self.images(need.image_set), self.known(need.model)
@@ -125,10 +115,31 @@ class Drawn(Predictor):
         return replace(found, examples=[])  # there are no pictures to show
 
 
+class DrawnPredictor(Predictor):
+    """Predicts nothing: everything is met where it is looked for."""
+
+    def __init__(self, run: Run, progress: Progress) -> None:
+        """Meet the needs of `run` by what is drawn."""
+        super().__init__(run, progress)
+        self.locator = Drawn(run, progress)
+
+    def prepare(self, needs: set[Need]) -> None:
+        """Meet every need; and let masks choose among all classes of the validation images."""
+        super().prepare(needs)
+        for need in sorted({Need(need.model, "imagenet-1k") for need in needs} & set(self.run.addresses)):
+            answers = self.run.predictions(need)
+            rows = Rows(answers.labels, answers.predicted, 1000)
+            self.run.assume(need, replace(answers, logits_of=lambda rows=rows: rows))
+
+    def _compute(self, missing: list[Need]) -> None:
+        if missing:
+            raise AssertionError(f"not drawn: {missing}")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Put what is drawn in place of image files and forward passes."""
     session = config.stash.get(SESSION, None)
     if session is not None:
         indexing._read = drawn_images
-        session._predictor = Drawn(session.run, Progress(io.StringIO()))
+        session._predictor = DrawnPredictor(session.run, Progress(io.StringIO()))
