@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from eyechart.errors import BlockedError
+from eyechart.errors import NotApplicableError
 from eyechart.judge.gates.paired import PAIRED, loss
 from eyechart.judge.gates.ruling import rule
 from eyechart.judge.verdict import Bound, Outcome
@@ -149,7 +149,7 @@ def test_margins_are_found_by_measure_and_each_has_its_reason():
     own = {"top1": MarginEntry(margin=0.002, reason="Every part counts.")}
     assert margin_of("top1", own).amount == 0.002
     assert margin_of("top1_drop", own) == DEFAULTS["top1_drop"]
-    with pytest.raises(BlockedError, match=r"'novelty'.*margins: \{novelty"):
+    with pytest.raises(NotApplicableError, match=r"'novelty'.*margins: \{novelty"):
         margin_of("novelty", {})
     assert all(margin.amount > 0 and len(margin.reason) > 20 for margin in DEFAULTS.values())
 

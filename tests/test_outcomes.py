@@ -187,7 +187,9 @@ def test_a_project_has_bounds_of_its_own(judge):
 def test_a_projects_reason_stands_in_the_verdict(judge):
     """Who reads that a claim failed reads whose bound it broke, and why it is there."""
     run = judge({"boastful": toy("boastful")}, bounds={CALIBRATION: {"at_most": 0.01, "reason": "Alarms cost."}})
-    assert all(r["reason"].endswith("; the bound is the project's own: Alarms cost.") for r in run.claims)
+    assert all(r["reason"].endswith("; the bound is the project's own") for r in run.claims)
+    assert {r["bound_reason"] for r in run.claims} == {"Alarms cost."}
+    assert "  bound      Alarms cost." in run.text
 
 
 def test_a_bound_on_the_other_side_is_refused(judge):

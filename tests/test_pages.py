@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -110,8 +111,15 @@ def test_nothing_is_fetched_from_anywhere():
     assert not re.search(r"https?:|src=|@import|url\(|<script|<link|<img", text)
 
 
+def test_every_bound_has_its_reason_beside_it():
+    """Once a table where its models share both; each where they do not."""
+    one, other = claim("a", bound_reason="Alarms cost."), claim("b", at_most=0.2, bound_reason="A prototype.")
+    assert page(one, replace(one, model="c")).text.count("at most 0.08: Alarms cost.") == 1
+    assert "at most 0.2: A prototype." in page(one, other).text
+
+
 @pytest.mark.parametrize("field", ["model", "behavior", "property", "reason", "promise", "measure", "image_set",
-                                   "view", "versus", "known_failure"])  # fmt: skip
+                                   "bound_reason", "view", "versus", "known_failure"])  # fmt: skip
 def test_words_from_elsewhere_are_text(field):
     """A model, a class or a reason may hold any sign; none of them becomes part of the page."""
     verdict = claim(**{field: EVIL, "outcome": Outcome.FAIL}) if field != "model" else claim(EVIL)

@@ -27,7 +27,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a claim promises of a measurement: at most or at least so much. `why` is set by a project's own bound."""
+    """What a claim promises of a measurement: at most or at least so much, and why just that."""
 
     at_most: float | None = None
     at_least: float | None = None
@@ -89,6 +89,8 @@ class Verdict:
     images_needed  about how many images would decide an inconclusive claim, or None where no number would
     look           at which look a sequential judgment stopped, `look 2 of 5: 3,000 of 50,000 images`
     promise        the behavior's own sentence, what the report says was promised
+    part           the factor, category, corruption or group of tasks that the claim is about
+    bound_reason   why the bound, or the margin, is what it is
     """
 
     zoo: str
@@ -117,6 +119,8 @@ class Verdict:
     images_needed: int | None = None
     look: str | None = None
     promise: str | None = None
+    part: str | None = None
+    bound_reason: str | None = None
 
 
 def measured(verdict: Verdict) -> str:
@@ -256,7 +260,7 @@ def as_record(verdict: Verdict) -> dict[str, Any]:
         "zoo", "model", "versus", "property", "behavior", "image_set", "view", "measure", "value", "low", "high",
         "count", "at_most", "at_least", "margin", "verdict", "known_failure", "reason", "method", "limit",
         "claims", "p_fail", "holm", "images_needed", "look",
-        "promise",
+        "promise", "part", "bound_reason",
     )  # fmt: skip
     values = {key: getattr(verdict, key) if key != "verdict" else str(verdict.verdict) for key in order}
     infinite = [key for key, value in values.items() if isinstance(value, float) and not math.isfinite(value)]

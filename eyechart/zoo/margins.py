@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from eyechart.entries import Entry
-from eyechart.errors import BlockedError, nearest
+from eyechart.errors import NotApplicableError, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +107,14 @@ def is_share(measure: str) -> bool:
 def margin_of(measure: str, own: Mapping[str, MarginEntry]) -> Margin:
     """Margin of a measure: the zoo's own, or the default.
 
-    Raises BlockedError for a measure that has neither: a margin is a decision, and cannot be guessed.
+    Raises NotApplicableError for a measure that has neither: a margin is a decision, and cannot be guessed.
     """
     name = _named(measure, own)
     if name is not None:
         return Margin(own[name].margin, own[name].reason)
     name = _named(measure, DEFAULTS)
     if name is None:
-        raise BlockedError(
+        raise NotApplicableError(
             f"no margin says how much worse than the baseline {measure!r} may be; "
             f"declare it in models.yaml: margins: {{{measure}: {{margin: …, reason: …}}}}"
         )

@@ -158,7 +158,9 @@ def _claims(claims: Sequence[Verdict], anchors: Mapping[int, str]) -> Iterator[s
     under = "" if first.view in (None, "original") else f" under {first.view}"
     measures = sorted({claim.measure for claim in claims if claim.measure})
     yield '<table class="claims">'
-    yield f"<caption>on {escape(str(first.image_set))}{escape(under)}: {escape(', '.join(measures))}</caption>"
+    reasons = dict.fromkeys(f"{_bound(claim)}: {claim.bound_reason}" for claim in claims if claim.bound_reason)
+    why = "".join(f"<div>{escape(reason)}</div>" for reason in reasons)
+    yield f"<caption>on {escape(str(first.image_set))}{escape(under)}: {escape(', '.join(measures))}{why}</caption>"
     heads = ("model", "verdict", "value [95 % interval]", "", "bound", "images", "reason")
     yield "<thead><tr>" + "".join(f'<th scope="col">{head}</th>' for head in heads) + "</tr></thead><tbody>"
     scale = _scale(claims)
