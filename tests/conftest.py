@@ -78,7 +78,7 @@ def warm(rendered: Path, gallery: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def judged(gallery: Path, warm: Path, villains_zoo: Path, tmp_path_factory: pytest.TempPathFactory) -> Judged:
-    """One cold run of the real behaviors/ on four workers, over the saint and every villain."""
+    """One cold run of the real behaviors/ on two workers, over the saint and every villain."""
     reports = tmp_path_factory.mktemp("reports")
     return run_pytest(
         "behaviors/",
@@ -89,7 +89,7 @@ def judged(gallery: Path, warm: Path, villains_zoo: Path, tmp_path_factory: pyte
         "--limit",
         LIMIT,
         "-n",
-        4,
+        2,
         *ONE_MODEL_EACH,
         reports=reports,
     )

@@ -67,7 +67,7 @@ def outcome(run: Judged) -> list[dict]:
 
 @pytest.mark.slow
 def test_a_cold_run_reads_each_image_once_and_loads_each_checkpoint_once(judged: Judged):
-    """All models and views share one reading of the images, four workers one loading of each model.
+    """All models and views share one reading of the images, two workers one loading of each model.
 
     Only what a search finds is asked for after all else, and its images are read once more.
     """
@@ -81,7 +81,7 @@ def test_a_cold_run_reads_each_image_once_and_loads_each_checkpoint_once(judged:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, 1, 4])
+@pytest.mark.parametrize("workers", [0, 1, 2])
 def test_a_second_run_computes_nothing_and_decides_the_same(judged, again, look, workers):
     """With a warm store nothing is loaded, read or answered, no model library is imported; -n changes no verdict."""
     arguments, environment = look

@@ -19,6 +19,7 @@ from eyechart.predict.predictor import CHUNK
 from eyechart.store import Store, proof
 from tests.damage import fill
 from tests.harness import LIMIT, TIMEOUT, command, predict, run_pytest, surroundings, toy, zoo_file
+from tests.image_files import folder, zoo_of
 
 VALIDATION = Need("saint", "validation")
 
@@ -88,9 +89,13 @@ def test_an_image_is_answered_once_whatever_its_chunk(store, zoo, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_store_that_cannot_be_written_names_the_option(zoo, tmp_path, workers):
+def test_a_store_that_cannot_be_written_names_the_option(tmp_path, workers):
     """Exit code 4 and one line that names the folder and `--store`, from the controller too; no traceback."""
     (tmp_path / "file").write_text("not a folder")
+    # a folder is indexed at once, where the miniature's images would be rendered first
+    folder(tmp_path / "images", ["blue/a.png", "red/b.png"])
+    images = {"role": "validation", "reader": "folder", "path": "images", "label_space": {"names": ["blue", "red"]}}
+    zoo = zoo_of(tmp_path, {"set": images}).file
     run = run_pytest("behaviors/", "--models", zoo, "--store", tmp_path / "file" / "store", "-n", workers,
                      reports=tmp_path)  # fmt: skip
     assert run.code == 4
