@@ -13,6 +13,19 @@ SIZES = Grid(
     (relative_resolution(0.75), relative_resolution(1.5)),
     paper=(resolution(112), resolution(336), resolution(512), resolution(640)),
 )
+
+# The paper has no number for answers kept: they are promised at amounts like the usual ones only.
+SMALL_SCALES = (scale(1.25), scale(1.5))
+SMALL_SIZES = Grid(SIZES.usual, paper=(resolution(336),))
+
+# What the paper's larger amounts may cost: the most that any of its four checkpoints loses there, and some room (§3.7).
+COSTS = {
+    str(scale(2)): 0.20,  # .156
+    str(scale(3)): 0.40,  # .332
+    str(resolution(112)): 0.35,  # .278
+    str(resolution(512)): 0.40,  # .340
+    str(resolution(640)): 0.55,  # .473
+}
 BREAKS = 0.10
 WORST = "as at the worst of fixed amounts: the search looks for the smallest change that costs more"
 
@@ -41,7 +54,7 @@ def test_accuracy_survives_the_worst_shift(predictions, under, require):
     )
 
 
-@needs(validation, views=SHIFTS, together=True)
+@needs(validation, views=Grid(SHIFTS.usual, paper=SMALL_SHIFTS.paper), together=True)
 def test_answers_survive_the_worst_shift(predictions, under, require):
     """Wherever the picture is moved, four answers of five stay."""
     require(
@@ -53,13 +66,15 @@ def test_answers_survive_the_worst_shift(predictions, under, require):
 
 @needs(validation, views=SCALES)
 def test_accuracy_survives_enlargement(predictions, changed, require):
-    """An object that is a quarter or a half larger is still named."""
+    """An object that is shown larger is still named."""
     require(
-        accuracy_drop(predictions, changed), at_most=0.10, because="the paper's four lose 1.1 to 6.2 points up to 1.5"
+        accuracy_drop(predictions, changed),
+        at_most=COSTS.get(changed.view, 0.10),
+        because="the paper's four lose 1.1 to 6.2 points up to 1.5, at most 15.6 at 2 and 33.2 at 3 (§3.7)",
     )
 
 
-@needs(validation, views=SCALES)
+@needs(validation, views=SMALL_SCALES)
 def test_answers_survive_enlargement(predictions, changed, require):
     """An object that is a quarter or a half larger is mostly called what it was called before."""
     require(
@@ -69,11 +84,12 @@ def test_answers_survive_enlargement(predictions, changed, require):
 
 @needs(validation, views=SCALES, together=True)
 def test_accuracy_survives_the_worst_enlargement(predictions, under, require):
-    """At whatever enlargement, at most ten points of accuracy are lost."""
-    require(worst_drop(predictions, list(under.values())), at_most=0.10, because="as each of them by itself")
+    """Whatever the enlargement, no more accuracy is lost than any of them may cost."""
+    allowed = max(COSTS.get(view, 0.10) for view in under)
+    require(worst_drop(predictions, list(under.values())), at_most=allowed, because="as the costliest by itself")
 
 
-@needs(validation, views=SCALES, together=True)
+@needs(validation, views=SMALL_SCALES, together=True)
 def test_answers_survive_the_worst_enlargement(predictions, under, require):
     """At whatever enlargement, three answers of four stay."""
     require(least_kept(predictions, list(under.values())), at_least=0.75, because="as at each of them by itself")
@@ -82,10 +98,14 @@ def test_answers_survive_the_worst_enlargement(predictions, under, require):
 @needs(validation, views=SIZES)
 def test_accuracy_survives_another_resolution(predictions, changed, require):
     """The same picture with fewer or more pixels is still named."""
-    require(accuracy_drop(predictions, changed), at_most=0.10, because="all four of the paper lose less at 1.5 times")
+    require(
+        accuracy_drop(predictions, changed),
+        at_most=COSTS.get(changed.view, 0.10),
+        because="the paper's four lose less at 336 pixels; at 112, 512 and 640 up to 27.8, 34.0 and 47.3 (§3.7)",
+    )
 
 
-@needs(validation, views=SIZES)
+@needs(validation, views=SMALL_SIZES)
 def test_answers_survive_another_resolution(predictions, changed, require):
     """The same picture with fewer or more pixels is mostly called what it was called before."""
     require(
@@ -95,11 +115,12 @@ def test_answers_survive_another_resolution(predictions, changed, require):
 
 @needs(validation, views=SIZES, together=True)
 def test_accuracy_survives_the_worst_resolution(predictions, under, require):
-    """At whatever resolution, at most ten points of accuracy are lost."""
-    require(worst_drop(predictions, list(under.values())), at_most=0.10, because="as each of them by itself")
+    """Whatever the resolution, no more accuracy is lost than any of them may cost."""
+    allowed = max(COSTS.get(view, 0.10) for view in under)
+    require(worst_drop(predictions, list(under.values())), at_most=allowed, because="as the costliest by itself")
 
 
-@needs(validation, views=SIZES, together=True)
+@needs(validation, views=SMALL_SIZES, together=True)
 def test_answers_survive_the_worst_resolution(predictions, under, require):
     """At whatever resolution, four answers of five stay."""
     require(least_kept(predictions, list(under.values())), at_least=0.80, because="as at each of them by itself")

@@ -20,7 +20,7 @@ def test_another_source_costs_less_than_half_of_the_images(clean, predictions, r
     require(
         accuracy_drop_on_other_images(clean, predictions),
         at_most=0.50,
-        because="no shift costs the paper's supervised checkpoints more than 40 points (ImageNet-A and Sketch, §3.4)",
+        because="A and Sketch cost the paper's supervised checkpoints 37 to 45 points; Hard, made to, 57 (§3.4)",
     )
 
 

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -30,8 +27,8 @@ from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
 from eyechart.store import Store
 from eyechart.zoo.zoo import read_zoo
+from tests.harness import ROOT, pytest_run
 
-ROOT = Path(__file__).parents[1]
 CLASSES = len(CLASS_NAMES)
 SETS = {"validation": "validation", "sketch": "shifted"}
 
@@ -160,15 +157,10 @@ class Project:
     def pytest(
         self, *arguments: object, reports: str = "reports", store: Path | None = None, cache: bool = False
     ) -> Judged:
-        """Run pytest here in a process of its own; `cache` lets it remember what failed."""
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COLUMNS"))}
-        made = subprocess.run(
-            [sys.executable, "-m", "pytest", *map(str, arguments), "--store", store or self.store, "--reports",
-             self.root / reports, *([] if cache else ["-p", "no:cacheprovider"])],
-            cwd=self.root, env={**environment, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}, capture_output=True,
-            text=True, timeout=120, check=False,
-        )  # fmt: skip
-        return Judged(made.returncode, made.stdout + made.stderr, self.root / reports)
+        """Run pytest here; `cache` lets it remember what failed."""
+        run = pytest_run(*arguments, "--store", store or self.store, "--reports", self.root / reports,
+                         *([] if cache else ["-p", "no:cacheprovider"]), root=self.root)  # fmt: skip
+        return Judged(run.returncode, run.stdout + run.stderr, self.root / reports)
 
 
 def project(folder: Path, behaviors: Mapping[str, str] = BEHAVIORS) -> Project:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from eyechart.predict.needs import Need
@@ -20,6 +20,7 @@ from eyechart.predict.predictor import Predictor
 from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
 from eyechart.zoo.zoo import read_zoo
+from tests.forking import server
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 600
@@ -72,8 +73,6 @@ class Judged:
     code: int
     text: str
     reports: Path
-    seconds: float
-    """Of processor time, its workers' included: what another program does to this machine is not in it."""
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -106,27 +105,37 @@ def surroundings(**more: str) -> dict[str, str]:
     return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **more}
 
 
+def pytest_run(
+    *arguments: object, root: Path, environment: Mapping[str, str] = MappingProxyType({}), timeout: int = TIMEOUT,
+    new_process: bool = False,
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    """Run pytest in this folder, in a fork of a process that has imported what every run imports.
+
+    A test that asks what a run imports needs a `new_process`.
+    """
+    env = surroundings(**environment)
+    if not new_process:
+        return server().run(list(map(str, arguments)), root, env, timeout)
+    return subprocess.run(
+        command(*arguments), cwd=root, env=env, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
 def run_pytest(
-    *arguments: object, reports: Path, root: Path = ROOT, timeout: int = TIMEOUT, **environment: str
-) -> Judged:
-    """Run pytest with these arguments in a process of its own."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    made = subprocess.run(
-        command(*arguments, "--reports", reports, "-p", "no:cacheprovider"),
-        cwd=root, env=surroundings(**environment), capture_output=True, text=True, timeout=timeout, check=False,
-    )  # fmt: skip
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return Judged(made.returncode, made.stdout + made.stderr, reports, seconds)
+    *arguments: object, reports: Path, root: Path = ROOT, timeout: int = TIMEOUT, new_process: bool = False,
+    **environment: str,
+) -> Judged:  # fmt: skip
+    """Run pytest with these arguments and leave reports there; otherwise as `pytest_run`."""
+    run = pytest_run(*arguments, "--reports", reports, "-p", "no:cacheprovider", root=root, timeout=timeout,
+                     environment=environment, new_process=new_process)  # fmt: skip
+    return Judged(run.returncode, run.stdout + run.stderr, reports)
 
 
 def collected(*arguments: object) -> set[tuple[str, str]]:
     """(model, behavior) of every claim that `pytest --collect-only` lists."""
-    made = subprocess.run(
-        command(*arguments, "--collect-only", "-q", "-p", "no:cacheprovider"),
-        cwd=ROOT, env=surroundings(), capture_output=True, text=True, timeout=TIMEOUT, check=True,
-    )  # fmt: skip
-    tests = [line.partition("/")[2].removesuffix("]") for line in made.stdout.splitlines() if "::" in line]
+    listing = pytest_run(*arguments, "--collect-only", "-q", "-p", "no:cacheprovider", root=ROOT)
+    listing.check_returncode()
+    tests = [line.partition("/")[2].removesuffix("]") for line in listing.stdout.splitlines() if "::" in line]
     models = json.loads(Path(_after("--models", arguments)).read_text())["zoos"][_after("--zoo", arguments)]["models"]
     longest = sorted(models, key=len, reverse=True)  # `vit` begins what `vit-sup` begins
     found = set()

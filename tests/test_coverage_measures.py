@@ -125,6 +125,28 @@ def test_levels(spread):
     assert max(misses(truth.min(), worst, 200, seed=6)) <= tolerated(200)
 
 
+def simulate_levels_near_an_end(level_rates, measure, alpha, rng):
+    """24 assets of twenty renderings at each level, each asset with an effect of its own."""
+    chances = special.ndtr(special.ndtri(level_rates) * np.sqrt(2) + rng.normal(size=(24, 1)))
+    right = rng.random((24, chances.shape[1], 20)) < chances[..., None]
+    asset, level, _ = np.indices(right.shape).reshape(3, -1)
+    return measure(answered(~right.ravel()), level, asset).limits(alpha)
+
+
+MEAN_NEAR_1 = (measures.accuracy_by_level, [0.94, 0.96, 0.97, 0.98, 0.98, 0.99], 0.97)
+WORST_NEAR_0 = (measures.worst_level, [0.02, 0.3], 0.02)
+
+
+@pytest.mark.parametrize(
+    ("measure", "level_rates", "truth", "alpha"),
+    [(*MEAN_NEAR_1, ALPHA), (*MEAN_NEAR_1, 0.0001), (*WORST_NEAR_0, ALPHA)],
+)
+def test_levels_near_their_ends(measure, level_rates, truth, alpha):
+    """Most assets are always named, or never at the worst: those that are not may be among the ones not drawn."""
+    simulate = partial(simulate_levels_near_an_end, level_rates, measure, alpha)
+    assert max(misses(truth, simulate, 400, seed=10)) <= tolerated(400, alpha)
+
+
 def test_levels_without_clusters_would_not_do():
     """Each rendering as an observation of its own."""
     means = np.full(6, 0.5)

@@ -1,0 +1,124 @@
+"""Runs of pytest that do not import everything anew: one process imports, and each run is a fork of it.
+
+A whole run of a small project takes a fifth of a second beside the two that its imports take. The forks start where a
+new process would be after importing: nothing of theirs was executed before, and no model library is among the imports.
+What they share is one seed of Python's hashes; the workers of `-n` are new processes whatever starts them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+IMPORTED = (
+    "asyncio", "hypothesis", "pandas", "pytest", "scipy.stats", "ssl", "allure_commons",
+    "eyechart.judge.gates.report", "eyechart.predict.predictor", "eyechart.reports.report", "eyechart.zoo.suite",
+)  # fmt: skip
+"""What a run that only judges imports anyway, but for the wiring: pytest rewrites the assertions of its plugins."""
+
+
+class Server:
+    """The process that has imported, seen from here."""
+
+    def __init__(self) -> None:
+        self._requests, theirs = socket.socketpair()
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__], stdin=theirs, stdout=subprocess.DEVNULL, cwd=ROOT,
+                env={**environment, "OMP_NUM_THREADS": "1"},
+            )  # fmt: skip
+
+    def run(
+        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: int
+    ) -> subprocess.CompletedProcess[str]:
+        """`python -m pytest` with these arguments; a run that exceeds `timeout` seconds ends by SIGALRM."""
+        request = {"arguments": arguments, "cwd": str(cwd), "environment": environment, "timeout": timeout}
+        answer, theirs = socket.socketpair()
+        with answer, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            with theirs:
+                socket.send_fds(self._requests, [b"r"], [theirs.fileno(), out.fileno(), err.fileno()])
+            with answer.makefile("rw") as stream:
+                print(json.dumps(request), file=stream, flush=True)
+                code = int(stream.readline())
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(list(arguments), code, out.read().decode(), err.read().decode())
+
+    def close(self) -> None:
+        """Let it end, and wait for it."""
+        self._requests.close()
+        self._process.wait()
+
+
+@cache
+def server() -> Server:
+    """The one of this process."""
+    started = Server()
+    atexit.register(started.close)
+    return started
+
+
+def serve(requests: socket.socket) -> None:
+    """Fork for each request; returns in the fork that is to be a run of pytest, or raises SystemExit."""
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(requests, 1, 3)
+        if not message:
+            sys.exit()
+        if not os.fork():
+            break
+        for descriptor in descriptors:
+            os.close(descriptor)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+    answer, *outputs = descriptors
+    with socket.socket(fileno=answer).makefile("rw") as stream:
+        request = json.loads(stream.readline())
+        if run := os.fork():
+            _, status = os.waitpid(run, 0)
+            print(os.waitstatus_to_exitcode(status), file=stream, flush=True)
+            os._exit(0)
+    for number, descriptor in enumerate([os.open(os.devnull, os.O_RDONLY), *outputs]):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    requests.detach()
+    become(request)
+
+
+def become(request: Mapping) -> None:
+    """Put this process into the state in which `python -m pytest` would begin."""
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    paths = filter(None, request["environment"].get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:1] = [str(Path.cwd()), *map(os.path.abspath, paths)]
+    sys.argv[1:] = request["arguments"]
+    signal.alarm(request["timeout"])
+
+
+if __name__ == "__main__":
+    sys.path[0] = str(ROOT)
+    for name in IMPORTED:
+        importlib.import_module(name)
+    # else pytest warns that it came too late to rewrite the assertions of what it takes for a plugin
+    for name in ("hypothesis", "_hypothesis_globals"):
+        sys.modules[name].__doc__ = "PYTEST_DONT_REWRITE"
+    gc.freeze()
+    serve(socket.socket(fileno=0))
+    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
