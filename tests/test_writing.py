@@ -13,7 +13,7 @@ from eyechart.judge.claims import needs_of
 from eyechart.judge.gates.plan import against_itself, assumed
 from eyechart.judge.gates.ruling import rule
 from eyechart.judge.verdict import Bound, Outcome
-from eyechart.predict.run import Need
+from eyechart.predict.needs import Need
 from eyechart.zoo.levels import Levels
 
 ROOT = Path(__file__).parents[1]
