@@ -22,6 +22,7 @@ from eyechart.measures.intervals import (
     simultaneous_band,
     tango,
 )
+from eyechart.measures.intervals.calibration import Bins
 from eyechart.measures.intervals.paired import tango_statistic
 from eyechart.measures.intervals.ratios import ratio_statistic
 from eyechart.measures.measurement import Measurement
@@ -162,6 +163,18 @@ def test_calibration_error(case, count):
     assert max(found) <= tolerated(400)
 
 
+def test_upper_limit_of_calibration_error_is_no_wider_than_asked():
+    """Where noise adds least, all gaps one error from 0: the spread of signed gaps would miss in .007, not .025."""
+    errors, weights = np.full(15, 0.01), np.full(15, 1 / 15)
+
+    def simulate(rng):
+        gaps = errors * (1 + rng.normal(size=15))
+        return 0.0, Bins(weights, gaps, errors, count=10**9)._high(ALPHA)
+
+    upper = misses(0.01, simulate, 1000, seed=15)[1]
+    assert 0.6 * ALPHA < upper <= tolerated(1000)
+
+
 def percentile_bootstrap(confidence, correct):
     """What others use."""
     rng = np.random.default_rng(0)
@@ -203,7 +216,7 @@ def test_clustered_mean():
     assert min(misses(truth, partial(simulate_assets, False), 600, seed=4)) > 0.1
 
 
-EDGES = [(60, 20, 0.98), (60, 20, 0.02), (151, 58, 0.02), (24, 20, 0.90)]
+EDGES = [(60, 20, 0.98), (60, 20, 0.02), (151, 58, 0.01), (24, 20, 0.90)]
 
 
 @pytest.mark.parametrize(("assets", "renderings", "truth"), EDGES)

@@ -109,7 +109,7 @@ def outcome(name: str, first: Fake, second: Fake) -> Outcome:
     """What a finding says of two models."""
     found: list[Outcome] = []
 
-    def require(measurement, at_most=None, at_least=None):
+    def require(measurement, at_most=None, at_least=None, because=""):
         found.append(decide(measurement, Bound(at_most, at_least))[0])
 
     function = FINDINGS[name]

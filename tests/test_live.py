@@ -103,3 +103,58 @@ def test_each_checkpoint_is_loaded_once_on_a_gpu(store, tmp_path):
     assert run.run["device"] == "cuda"
     contracts = {r["behavior"]: r["verdict"] for r in run.claims if r["property"] == "contract"}
     assert set(contracts.values()) == {"pass"}
+
+
+OWN = (
+    LIVE
+    + '''
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eyechart.claims import needs, validation
+
+
+@needs(validation)
+def test_claimed(checkpoint):
+    """It says so and asks for nothing that is predicted."""
+    assert checkpoint is not None
+
+
+@settings(max_examples=3, deadline=None)
+@given(number=st.integers(0, 3))
+def test_searched(checkpoint, number):
+    """A promise that no number breaks."""
+    assert number < 0, "a number that is not below 0"
+
+
+@needs(validation)
+def test_crashing(predictions):
+    """It cannot even be judged."""
+    predictions.no_such_column
+'''
+)
+
+
+def test_live_and_crashing_behaviors_are_claims_like_any_other(store, tmp_path):
+    """Each has one record and stands in coverage; an assertion may be a known failure, a crash may not."""
+    root = project(tmp_path / "project", {"test_live.py": OWN})
+    known = {"test_live.py::test_searched": "Zero is a number.", "test_live.py::test_crashing[validation]": "No."}
+    zoo = zoo_file(tmp_path / "models.yaml", {"a": toy("saint"), "b": toy("saint", known_failures=known)})
+    run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40,
+                     reports=tmp_path / "reports", root=root)  # fmt: skip
+    assert run.code == 1, run.text
+    passing = ("test_it_answers", "test_a_view_is_applied", "test_claimed[validation]")
+    assert run.verdicts("a") == run.verdicts("b") == {
+        **{f"test_live.py::{name}": "pass" for name in passing},
+        "test_live.py::test_searched": "fail",
+        "test_live.py::test_crashing[validation]": "fail",
+    }  # fmt: skip
+    assert len(run.claims) == 10
+    reasons = {r["behavior"]: (r["reason"], r["known_failure"]) for r in run.claims if r["model"] == "b"}
+    assert reasons["test_live.py::test_searched"] == ("a number that is not below 0", "Zero is a number.")
+    crash, excuse = reasons["test_live.py::test_crashing[validation]"]
+    assert excuse is None
+    assert crash.startswith("AttributeError: 'Predictions' object has no attribute")
+    assert "fails      a  test_live.py::test_searched: a number that is not below 0" in run.text
+    assert run.run["troubles"] == []

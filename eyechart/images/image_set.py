@@ -26,7 +26,7 @@ class ImageSet:
     keys         (n,) str    names, unique within the set
     labels       (n,) int64  classes in `label_space`'s order
     annotations  name → (n,) array: what else is known of each image (factors, cues, drawn values)
-    fingerprint  digest of pixels, keys and labels; two sets with one fingerprint are the same images
+    fingerprint  digest of pixels, keys and labels, which identify predictions: two sets with one are the same images
     read         row numbers → raw images
     digests      row numbers → digests of the bytes of those images' files; None where images have no files
     limit        how many images a `--limit` left of the declared set, or None
@@ -58,6 +58,12 @@ class ImageSet:
     def __len__(self) -> int:
         """Count the images."""
         return len(self.keys)
+
+    @property
+    def index(self) -> str:
+        """Digest of all that is known of the images, annotations too: what is judged with, not what is predicted."""
+        columns = {name: values.tolist() for name, values in self.annotations.items()}
+        return digest(self.fingerprint, self.keys.tolist(), self.labels.tolist(), self.also, columns)
 
     def limited(self, limit: int | None) -> ImageSet:
         """Keep a seeded subset of `limit` images: those whose keys hash lowest, whatever their order.

@@ -25,6 +25,12 @@ Each = Literal["", "factor", "category", "corruption", "group"]
 Pairs = Sequence[tuple[str, str]]
 """(the model that a claim is about, the one it is compared with)"""
 
+LIVE = "checkpoint"
+"""The fixture that a behavior asks for to judge by itself what the loaded model does."""
+
+PREDICTED = frozenset({"evidence", "other", "contract"})
+"""Fixtures that hand out what the predict phase left."""
+
 EVERYTHING = "all"
 """The group of all transfer tasks, where there are several groups."""
 
@@ -82,7 +88,7 @@ def needs(
     since: int = 1,
     until: int | None = None,
 ) -> Callable[[Behavior], Behavior]:
-    """Declare what a behavior needs; it becomes one claim for each model × image set of a role.
+    """Declare what a behavior needs; it becomes one claim for each model × image set of a role, or with none a model.
 
     views        one claim for each of these views, or with `together` one about all of them
     contract     the claim is about that contract's outcome on the image set
@@ -149,6 +155,8 @@ def subjects(declared: Needs, zoo: Zoo, *, with_reference: bool = False) -> list
         return []
     names = [name for name in zoo.sets_with(declared.roles) if _fits(declared, zoo, name)]
     found = _groups(zoo, names) if declared.each == "group" else [Subject(name) for name in names]
+    if not declared.roles:
+        found = [Subject(None)]
     if declared.each and declared.each != "group":
         found = [Subject(name, part) for name in names for part in zoo.parts(name, declared.each)]
     if with_reference:
@@ -210,13 +218,21 @@ class Claim:
     @property
     def place(self) -> str:
         """`validation under scale(1.25)`: where it was measured, in words."""
-        where = self.subject.image_set or f"the {self.subject.part} tasks"
+        tasks = f"the {self.subject.part} tasks" if self.subject.part else "the checkpoint itself"
+        where = self.subject.image_set or tasks
         part = f" ({self.subject.part})" if self.subject.image_set and self.subject.part else ""
         under = f" under {self.view}" if self.view != str(ORIGINAL) and self.view else ""
         return f"{where}{part}{under}{f', beside {self.versus}' if self.versus and not self.twin else ''}"
 
+    @property
+    def live(self) -> bool:
+        """Whether it is judged on the loaded model."""
+        return LIVE in self.uses
+
     def needs(self, zoo: Zoo) -> set[Need]:
-        """Everything that must be predicted before this claim can be judged."""
+        """Everything that must be predicted before this claim can be judged; nothing for one about the loaded model."""
+        if self.live and not self.uses & PREDICTED:
+            return set()
         models = [self.model, *([self.versus] if self.versus and not self.twin else [])]
         return {need for model in models for need in self._needs_of(model, zoo)}
 

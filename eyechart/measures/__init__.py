@@ -8,12 +8,15 @@ from eyechart.measures.accuracy import (
     answers_kept,
     clustered_accuracy,
     lead_over_guessing,
+    mean,
     mean_accuracy,
+    share,
 )
 from eyechart.measures.by_level import accuracy_by_level, worst_level
 from eyechart.measures.calibration import calibration_error, confidence_gap
 from eyechart.measures.combining import average, difference, highest, lowest
 from eyechart.measures.comparing import lead
+from eyechart.measures.measurement import remembered
 from eyechart.measures.mistakes import (
     error_consistency,
     error_ratio,
@@ -56,13 +59,16 @@ __all__ = [
     "lead_over_guessing",
     "least_kept",
     "lowest",
+    "mean",
     "mean_accuracy",
     "mean_corruption_error",
     "mean_corruption_error_rise",
     "mean_error_ratio",
     "only",
+    "remembered",
     "shape_bias",
     "shape_bias_drop",
+    "share",
     "worst_drop",
     "worst_factor_accuracy",
     "worst_level",

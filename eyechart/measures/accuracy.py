@@ -154,6 +154,21 @@ def _over_guessing_limits(ahead: int, behind: int, count: int, classes: int, alp
     return tango(ahead, behind, count, alpha)[0], tango(ahead, behind, count, alpha / classes)[1]
 
 
+def mean(
+    measure: str,
+    values: NDArray[np.float64],
+    possible: tuple[float, float],
+    clusters: NDArray[np.str_] | NDArray[np.int64] | None = None,
+) -> Measurement:
+    """Mean of `values` (n,), one an image or the difference of two an image, under the name `measure`.
+
+    They lie in `possible`; of images that come in `clusters` (n,) the clusters are what is independent.
+    """
+    found = mean_of(values, clusters, possible)
+    method = "Student's t" if clusters is None else "Student's t, clustered"
+    return Measurement(measure, found.value, len(values), found.limits, method, possible=possible)
+
+
 def share(measure: str, successes: int, count: int) -> Measurement:
     """`successes` of `count` independent images, under the name `measure`."""
     return Measurement(

@@ -53,9 +53,10 @@ class Locator:
             run = self.run
             read = read_training_images if name.endswith(TRAINING) else read_image_set
             images = read(run.zoo, name.removesuffix(TRAINING), run.store, run.settings.limit)
-            run.store.keep_index(images.fingerprint, lambda: index_of(images))
+            run.store.keep_index(images.index, lambda: index_of(images))
             self._images[name] = images
-            run.image_sets[name] = {"count": len(images), "fingerprint": images.fingerprint, **_remarks(images)}
+            run.image_sets[name] = {"count": len(images), "fingerprint": images.fingerprint, "index": images.index}
+            run.image_sets[name].update(_remarks(images))
         return self._images[name]
 
     def unseen(self, task: str) -> Bools:
@@ -231,7 +232,7 @@ def index_of(images: ImageSet) -> pa.Table:
 
 
 def _remarks(images: ImageSet) -> dict[str, Any]:
-    """What a run tells of an image set besides its count and fingerprint."""
+    """What a run tells of an image set besides its count, its fingerprint and the key of its index."""
     remarks = {"of": images.of, "several_labels": len(images.also), "notes": list(images.notes)}
     return {name: value for name, value in remarks.items() if value}
 

@@ -156,7 +156,7 @@ class Run:
         """
         if image_set not in self.image_sets:
             raise BlockedError(f"image set {image_set!r} was not indexed in this run")
-        return self.store.read_index(self.image_sets[image_set]["fingerprint"])
+        return self.store.read_index(self.image_sets[image_set]["index"])
 
     def learned_by_heart(self, task: str) -> bool:
         """Whether probes learn from all images of a transfer task, so that it measures no transfer."""

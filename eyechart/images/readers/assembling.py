@@ -78,10 +78,7 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
         keys=np.array(keys, dtype=np.str_),
         labels=np.array([each[0] for each in labels], dtype=np.int64),
         annotations={**columns, **cue_columns(spec.role, space, keys)},
-        # with the annotations, since what is known of the images is kept under this name: an edited table is read anew
-        fingerprint=digest(
-            keys, labels, content, space.name, spec.orientation, decoding.VERSION, *filter(None, [told])
-        ),
+        fingerprint=digest(keys, labels, content, space.name, spec.orientation, decoding.VERSION),
         read=read,
         also=also_right(keys, labels, space),
         cropped=spec.cropped,

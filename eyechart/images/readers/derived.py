@@ -59,14 +59,13 @@ def _part(name: str, spec: DerivedSet, part: ImageSet, known: Annotations, rows:
         also = {key: each[1:] for key, each in zip(keys, several, strict=True) if len(each) > 1}
     lost = len(known.keys) - len(keys)
     notes = (f"{lost} annotated images are missing (allow_missing: {spec.allow_missing:g})",) if lost else ()
-    made = {column: values.tolist() for column, values in columns.items()}
     return replace(
         part,
         name=name,
         labels=labels,
         also=also,
         annotations={**part.annotations, **columns},
-        fingerprint=digest(part.fingerprint, labels.tolist(), also, made),
+        fingerprint=digest(part.fingerprint, labels.tolist(), also),
         of=spec.of,
         notes=(*part.notes, *notes),
     )

@@ -71,8 +71,9 @@ def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline
     Raises BlockedError where they cannot be compared, saying why.
     """
     if measurement.recipe is None or not measurement.recipe.tables():
-        raise BlockedError(
-            f"{measurement.measure} does not say what it was measured on, so no baseline can be measured"
+        raise NotApplicableError(
+            f"{measurement.measure} does not say what it was measured on, so no baseline can be measured the same way; "
+            f"write `@remembered` (from eyechart.measures) above its measure, a function of predictions"
         )
     own = measurement.recipe.tables()[0].model
     unsaid: list[str] = []
