@@ -16,7 +16,7 @@ from eyechart.images.cue_conflict import CATEGORIES
 from eyechart.images.labels import label_space
 from eyechart.images.readers.computed import ComputedSet
 from eyechart.zoo.zoo import Role, read_zoo
-from tests.coded import ALONE, Reader, model, picture, told
+from tests.coded import ALONE, CLASSES, Reader, model, picture, told
 from tests.harness import ROOT, Judged, collected, run_pytest
 from tests.image_files import put, shard, zoo_of
 from tests.recordings import recorded
@@ -107,7 +107,7 @@ def task(folder: Path, split: str, classes: int, note: int = 0) -> None:
     numbers = range(12 * classes)
     samples = {
         f"{split}{number:03d}": {
-            "png": picture(number % classes, note=ALONE + note * (number % 5 == 0)),
+            "png": picture(number % classes, CLASSES - 1 - (split == "train"), note=ALONE + note * (number % 5 == 0)),
             "cls": str(number % classes).encode(),
         }
         for number in numbers

@@ -187,7 +187,7 @@ def test_other_images_and_missing_views_are_named(made: Project, tmp_path: Path)
     shutil.rmtree(elsewhere.store)
     nothing = made.pytest("behaviors/", f"--baseline={made.root / 'models.yaml'}")
     assert nothing.code == 4
-    assert "cannot be read as a Parquet table" in nothing.text
+    assert "cannot be read as a table of predictions" in nothing.text
 
 
 def test_a_known_failure_excuses_no_twin(made: Project):
