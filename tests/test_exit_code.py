@@ -4,7 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.fixtures.outcomes import exit_code
+from eyechart.fixtures.plugin import pytest_runtest_makereport
+from eyechart.fixtures.session import CLAIM
 from eyechart.judge.verdict import Outcome, Verdict
 
 
@@ -38,3 +41,22 @@ def test_exit_codes(pytests, outcomes, lost, code):
     gate = SimpleNamespace(allow_blocked=False, inconclusive="report")
     session = SimpleNamespace(verdicts=verdicts, lost=lambda: lost, expired=list, claims={"a test": None}, gate=gate)
     assert exit_code(session, pytests) == code
+
+
+@pytest.mark.parametrize(
+    ("error", "entries"), [(BlockedError("b"), 1), (NotApplicableError("n"), 1), (KeyError("k"), 3)], ids=repr
+)
+def test_no_traceback_is_worked_out_for_what_is_told_without_one(error, entries):
+    """Pytest would parse every file on its way: of a run over recordings, that was two thirds."""
+
+    def fixture():
+        raise error
+
+    def behavior():
+        fixture()
+
+    call = pytest.CallInfo.from_call(behavior, "call")
+    before_pytest = pytest_runtest_makereport(SimpleNamespace(stash={CLAIM: None}), call)
+    next(before_pytest)
+    before_pytest.close()
+    assert len(call.excinfo.traceback) == entries
