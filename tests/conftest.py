@@ -22,14 +22,17 @@ ONE_MODEL_EACH = ("--deselect", "behaviors/test_shape_bias.py::test_two_checkpoi
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the miniature's rendered images and nothing else."""
+    """A store with the miniature's rendered images and nothing else.
+
+    They are rendered once, which takes half a minute, into the clone's own store, and checked when they are read.
+    """
     folder = tmp_path_factory.mktemp("rendered")
-    if (there := ROOT / ".eyechart" / "store" / "images").is_dir():
-        # half a minute less; what is read from there is checked against the published fingerprints
-        shutil.copytree(there, folder / "images")
     zoo = read_zoo(zoo_file(folder / "models.yaml", {"saint": toy("saint")}, image_sets=EVERYTHING), "miniature")
-    for name in zoo.image_sets:
-        read_image_set(zoo, name, Store(folder), None)
+    store = Store(ROOT / ".eyechart" / "store")
+    with store.writing(on_wait=lambda: None):  # another worker of `-n` renders the same
+        for name in zoo.image_sets:
+            read_image_set(zoo, name, store, None)
+    shutil.copytree(store.root / "images", folder / "images")
     return folder
 
 

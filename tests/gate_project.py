@@ -155,11 +155,13 @@ class Project:
             run.store.finish(key, meta, images.keys, {})
 
     def pytest(
-        self, *arguments: object, reports: str = "reports", store: Path | None = None, cache: bool = False
-    ) -> Judged:
+        self, *arguments: object, reports: str = "reports", store: Path | None = None, cache: bool = False,
+        new_process: bool = False,
+    ) -> Judged:  # fmt: skip
         """Run pytest here; `cache` lets it remember what failed."""
         run = pytest_run(*arguments, "--store", store or self.store, "--reports", self.root / reports,
-                         *([] if cache else ["-p", "no:cacheprovider"]), root=self.root)  # fmt: skip
+                         *([] if cache else ["-p", "no:cacheprovider"]),
+                         root=self.root, new_process=new_process)  # fmt: skip
         return Judged(run.returncode, run.stdout + run.stderr, self.root / reports)
 
 
