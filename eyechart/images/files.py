@@ -83,10 +83,10 @@ _Row = tuple[str, Mark]
 
 def _read(name: str, store: Store) -> dict[_Row, Facts]:
     with contextlib.suppress(BlockedError):  # damaged in a read-only store: it is done without
-        if kept := store.read_kept(name):
-            columns = kept[0].to_pydict()
+        if table := store.read_kept(name):
+            columns = table[0].to_pydict()
             rows = zip(*(columns[column] for column in _COLUMNS), strict=True)
-            return {(path, tuple(mark)): Facts(found, fault) for path, *mark, found, fault in rows}
+            return {(path, tuple(mark)): Facts(content_digest, fault) for path, *mark, content_digest, fault in rows}
     return {}
 
 

@@ -116,8 +116,8 @@ def needs(
 
 def needs_of(behavior: Callable[..., object]) -> Needs | None:
     """What `needs` declared, or None for a test that is no behavior."""
-    found = getattr(behavior, "needs", None)
-    return found if isinstance(found, Needs) else None
+    declared = getattr(behavior, "needs", None)
+    return declared if isinstance(declared, Needs) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,25 +154,25 @@ def subjects(declared: Needs, zoo: Zoo, *, with_reference: bool = False) -> list
     if (declared.finding and zoo.findings is None) or not declared.since <= version <= (declared.until or version):
         return []
     names = [name for name in zoo.sets_with(declared.roles) if _fits(declared, zoo, name)]
-    found = _groups(zoo, names) if declared.each == "group" else [Subject(name) for name in names]
+    about = _groups(zoo, names) if declared.each == "group" else [Subject(name) for name in names]
     if not declared.roles:
-        found = [Subject(None)]
+        about = [Subject(None)]
     if declared.each and declared.each != "group":
-        found = [Subject(name, part) for name in names for part in zoo.parts(name, declared.each)]
+        about = [Subject(name, part) for name in names for part in zoo.parts(name, declared.each)]
     if with_reference:
-        found = [replace(one, reference=zoo.reference(one.image_set or "")) for one in found]
-        found = [one for one in found if one.reference]
+        about = [replace(one, reference=zoo.reference(one.image_set or "")) for one in about]
+        about = [one for one in about if one.reference]
     views = tuple(map(str, declared.views.of(zoo)))
     if views:
         choices = [views] if declared.together else [(view,) for view in views]
-        found = [replace(one, views=choice) for one in found for choice in choices]
+        about = [replace(one, views=choice) for one in about for choice in choices]
     if declared.pairs or declared.between:
         pairs = declared.between or [(second, first) for first, second in combinations(zoo.judged, 2)]
-        there = [(first, second) for first, second in pairs if {first, second} <= set(zoo.models)]
-        seconds = dict.fromkeys(second for _, second in there)
-        firsts = {name: tuple(first for first, second in there if second == name) for name in seconds}
-        return [replace(one, versus=second, only=firsts[second]) for one in found for second in seconds]
-    return [replace(one, only=declared.about) for one in found]
+        present = [(first, second) for first, second in pairs if {first, second} <= set(zoo.models)]
+        seconds = dict.fromkeys(second for _, second in present)
+        firsts = {name: tuple(first for first, second in present if second == name) for name in seconds}
+        return [replace(one, versus=second, only=firsts[second]) for one in about for second in seconds]
+    return [replace(one, only=declared.about) for one in about]
 
 
 def _fits(declared: Needs, zoo: Zoo, name: str) -> bool:
@@ -182,8 +182,10 @@ def _fits(declared: Needs, zoo: Zoo, name: str) -> bool:
 
 def _groups(zoo: Zoo, names: Sequence[str]) -> list[Subject]:
     groups = dict.fromkeys(filter(None, (zoo.image_sets[name].group for name in names)))
-    found = [Subject(None, group, sets=tuple(n for n in names if zoo.image_sets[n].group == group)) for group in groups]
-    return found if len(found) == 1 or not names else [*found, Subject(None, EVERYTHING, sets=tuple(names))]
+    grouped = [
+        Subject(None, group, sets=tuple(n for n in names if zoo.image_sets[n].group == group)) for group in groups
+    ]
+    return grouped if len(grouped) == 1 or not names else [*grouped, Subject(None, EVERYTHING, sets=tuple(names))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,15 +247,15 @@ class Claim:
             return {Need(model, name, probe)}
         if self.contract:
             return {Need(model, name, contract=self.contract)}
-        found = {Need(model, name), *(Need(model, name, view) for view in subject.views)}
+        needed = {Need(model, name), *(Need(model, name, view) for view in subject.views)}
         if self.search:
-            found.add(Need(model, name, search=self.search))
+            needed.add(Need(model, name, search=self.search))
         if subject.reference:
-            found.add(Need(model, subject.reference))
-        whole = zoo.whole_of(name)
-        if "overall" in self.uses and whole and zoo.protocol.error_ratio == "validation":
-            found.add(Need(model, whole))
-        return found
+            needed.add(Need(model, subject.reference))
+        of = zoo.whole_of(name)
+        if "overall" in self.uses and of and zoo.protocol.error_ratio == "validation":
+            needed.add(Need(model, of))
+        return needed
 
     @property
     def property(self) -> str:

@@ -91,9 +91,9 @@ class Evidence:
     @property
     def overall(self) -> Predictions | None:
         """Answers to all images that the annotated ones are part of, where the protocol divides by their errors."""
-        whole = self._run.zoo.whole_of(self.image_set)
-        wanted = whole and self._run.zoo.protocol.error_ratio == "validation"
-        return self._run.predictions(Need(self._model, whole)) if wanted else None
+        name = self._run.zoo.whole_of(self.image_set)
+        wanted = name and self._run.zoo.protocol.error_ratio == "validation"
+        return self._run.predictions(Need(self._model, name)) if wanted else None
 
     @property
     def part(self) -> Bools:
@@ -115,8 +115,8 @@ class Evidence:
     def grid(self) -> Mapping[str, list[Predictions]]:
         """Corruption → answers under each of its severities, on the same images; one corruption where it is a part."""
         wanted = self._subject.part
-        whole = self._run.remembered(("grid", self._model, self.image_set), self._grid)
-        return {name: levels for name, levels in whole.items() if not wanted or name == wanted}
+        every = self._run.remembered(("grid", self._model, self.image_set), self._grid)
+        return {name: levels for name, levels in every.items() if not wanted or name == wanted}
 
     @property
     def found(self) -> Pair:
@@ -167,9 +167,9 @@ class Evidence:
     def _annotation(self, what: str, *names: str) -> NDArray[Any]:
         columns = self._columns()
         for name in names:
-            found = next((column for column in columns if column.lower() == name), None)
-            if found is not None:
-                return columns[found]
+            match = next((column for column in columns if column.lower() == name), None)
+            if match is not None:
+                return columns[match]
         raise NotApplicableError(f"no annotation of {self.image_set!r} tells the {what} of an image; {_those(columns)}")
 
     def _inside(self, part: str) -> Bools:
@@ -192,14 +192,14 @@ class Evidence:
 
     def _grid(self) -> Mapping[str, list[Predictions]]:
         corruption, severity, image = (self._annotation(name, name) for name in ("corruption", "severity", "image"))
-        made: dict[str, list[Predictions]] = {}
+        levels: dict[str, list[Predictions]] = {}
         for name in self._run.zoo.parts(self.image_set, "corruption"):
             cells = [np.flatnonzero((corruption == name) & (severity == level)) for level in np.unique(severity)]
             keys = [(self.predictions.keys[rows], image[rows].astype(np.str_)) for rows in cells]
-            made[name] = [
+            levels[name] = [
                 replace(_cell(*pair, self.predictions), derive=partial(_cell, *pair)) for pair in keys if len(pair[0])
             ]
-        return made
+        return levels
 
 
 def on_classes(predictions: Predictions, own: LabelSpace, wanted: LabelSpace) -> Predictions:
@@ -209,20 +209,20 @@ def on_classes(predictions: Predictions, own: LabelSpace, wanted: LabelSpace) ->
     """
     if own.names == wanted.names:
         return predictions
-    place = {name: index for index, name in enumerate(own.names)}
-    chosen = np.array([place[name] for name in wanted.names])
+    index_of = {name: index for index, name in enumerate(own.names)}
+    chosen = np.array([index_of[name] for name in wanted.names])
     new = np.full(len(own), -1, dtype=np.int64)
     new[chosen] = np.arange(len(chosen))
 
-    def masked(whole: Predictions) -> Predictions:
-        kept = _rows(whole, np.asarray(new[whole.labels] >= 0))
-        shares = kept.probabilities[:, chosen]
+    def masked(full: Predictions) -> Predictions:
+        members = _rows(full, np.asarray(new[full.labels] >= 0))
+        shares = members.probabilities[:, chosen]
         shares = shares / shares.sum(axis=1, keepdims=True)
-        also = {key: tuple(new[list(more)].tolist()) for key, more in kept.also.items()}
+        also = {key: tuple(new[list(more)].tolist()) for key, more in members.also.items()}
         with np.errstate(divide="ignore"):
             logits = np.log(shares)
         return replace(
-            kept, labels=new[kept.labels], predicted=shares.argmax(axis=1), confidence=shares.max(axis=1),
+            members, labels=new[members.labels], predicted=shares.argmax(axis=1), confidence=shares.max(axis=1),
             logits_of=lambda: logits, also=also, recorded=None,
         )  # fmt: skip
 
@@ -238,14 +238,14 @@ def _rows(predictions: Predictions, where: Bools) -> Predictions:
     return take(predictions, np.flatnonzero(where).astype(np.int64))
 
 
-def _cell(keys: Strings, images: Strings, whole: Predictions) -> Predictions:
+def _cell(keys: Strings, images: Strings, every: Predictions) -> Predictions:
     """Answers to one corruption at one severity, under the names of the uncorrupted images, in their order."""
     order = np.argsort(images, kind="stable")
-    place = np.argsort(whole.keys, kind="stable")
-    rows = place[np.searchsorted(whole.keys[place], keys[order])]
-    labels = {str(key): whole.also[key] for key in keys.tolist() if key in whole.also}
+    rows_of = np.argsort(every.keys, kind="stable")
+    rows = rows_of[np.searchsorted(every.keys[rows_of], keys[order])]
+    labels = {str(key): every.also[key] for key in keys.tolist() if key in every.also}
     also = {str(image): labels[str(key)] for key, image in zip(keys, images, strict=True) if str(key) in labels}
-    return replace(take(whole, rows), keys=images[order], also=also, recorded=None)
+    return replace(take(every, rows), keys=images[order], also=also, recorded=None)
 
 
 def _level_columns(factor: str) -> list[str]:

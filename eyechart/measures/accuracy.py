@@ -27,8 +27,8 @@ def accuracy(predictions: Predictions) -> Measurement:
     Raises NothingToMeasureError where there are no images.
     """
     require_images(predictions)
-    made = share("top1", int(np.count_nonzero(predictions.correct)), len(predictions))
-    return replace(made, companions=_top_five(predictions))
+    measured = share("top1", int(np.count_nonzero(predictions.correct)), len(predictions))
+    return replace(measured, companions=_top_five(predictions))
 
 
 def _top_five(predictions: Predictions) -> tuple[Measurement, ...]:
@@ -164,9 +164,9 @@ def mean(
 
     They lie in `possible`; of images that come in `clusters` (n,) the clusters are what is independent.
     """
-    found = mean_of(values, clusters, possible)
+    estimate = mean_of(values, clusters, possible)
     method = "Student's t" if clusters is None else "Student's t, clustered"
-    return Measurement(measure, found.value, len(values), found.limits, method, possible=possible)
+    return Measurement(measure, estimate.value, len(values), estimate.limits, method, possible=possible)
 
 
 def share(measure: str, successes: int, count: int) -> Measurement:

@@ -62,9 +62,9 @@ def accuracy_by_level_lead(first: Predictions, second: Predictions, levels: Leve
 
 def _over_levels(values: Floats, levels: Levels, clusters: Names, possible: tuple[float, float]) -> Mean:
     """Mean over levels of the means of `values` (n,) at each, with the error of the clusters."""
-    found, members, counts = np.unique(levels, return_inverse=True, return_counts=True)
+    distinct, members, counts = np.unique(levels, return_inverse=True, return_counts=True)
     means = np.bincount(members, weights=values) / counts
-    influence = (values - means[members]) / (found.size * counts[members])
+    influence = (values - means[members]) / (distinct.size * counts[members])
     return linearized(float(means.mean()), influence, clusters, possible=possible)
 
 

@@ -26,12 +26,12 @@ def calibration_error(predictions: Predictions, bins: int = BINS) -> Measurement
     Raises NothingToMeasureError where there are no images, ValueError where a confidence is no probability.
     """
     require_images(predictions)
-    found = ece(predictions.confidence, predictions.correct, bins)
+    estimate = ece(predictions.confidence, predictions.correct, bins)
     return Measurement(
         measure=f"ece_{bins}_equal_mass_debiased",
-        value=found.value,
+        value=estimate.value,
         count=len(predictions),
-        limits=found.limits,
+        limits=estimate.limits,
         method="normal theory of binned gaps",
         companions=(_equal_width(predictions, bins), *_proper_scores(predictions)),
         possible=(0.0, 1.0),
@@ -48,8 +48,8 @@ def calibration_error_lead(first: Predictions, second: Predictions, bins: int = 
     paired = ece_difference(first.confidence, first.correct, second.confidence, second.correct, bins)
     measure, method = f"ece_{bins}_equal_mass_debiased", "normal theory of binned gaps, paired"
     each = [
-        Measurement(measure, found.value, len(first), found.limits, method, possible=(0.0, 1.0))
-        for found in (paired.first.summary, paired.second.summary)
+        Measurement(measure, summary.value, len(first), summary.limits, method, possible=(0.0, 1.0))
+        for summary in (paired.first.summary, paired.second.summary)
     ]
     apart = difference(measure, *each)
     limits = apart.limits and partial(closer, paired.limits, apart.limits)

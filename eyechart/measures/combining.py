@@ -75,8 +75,8 @@ def worst_of(points: Sequence[Measurement], *, most: bool) -> tuple[Measurement,
     """Keep the points of a curve that are reported, in their order: all, or the largest (smallest) of very many."""
     ranked = sorted(points, key=lambda each: each.value, reverse=most)
     last = ranked[min(len(ranked), COMPANIONS) - 1].value if ranked else 0.0
-    kept = [each for each in points if (each.value >= last if most else each.value <= last)]
-    return tuple(kept[:COMPANIONS])
+    farthest = [each for each in points if (each.value >= last if most else each.value <= last)]
+    return tuple(farthest[:COMPANIONS])
 
 
 def _all_limits(measurements: Sequence[Measurement]) -> tuple[Limits, ...]:

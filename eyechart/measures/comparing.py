@@ -48,8 +48,8 @@ def lead(first: Measurement, second: Measurement, measure: str = "") -> Measurem
     what it compares: `top1_lead`. Raises ValueError where the two are of different measures, or not about the same
     images, or one has no interval.
     """
-    found = compared(first, second, PAIRED)
-    return replace(found, measure=measure or f"{first.measure}_lead")
+    difference = compared(first, second, PAIRED)
+    return replace(difference, measure=measure or f"{first.measure}_lead")
 
 
 def compared(
@@ -154,8 +154,8 @@ def _clustered(first: Recipe, second: Recipe) -> Measurement:
 
 def _by_level(first: Recipe, second: Recipe) -> Measurement:
     (one,), (other,) = _tables(first, second)
-    given = first.given()
-    return accuracy_by_level_lead(one, other, given["levels"], given["clusters"])
+    arguments = first.given()
+    return accuracy_by_level_lead(one, other, arguments["levels"], arguments["clusters"])
 
 
 def _draws(first: Recipe, second: Recipe) -> Measurement:
@@ -169,9 +169,9 @@ def _draws(first: Recipe, second: Recipe) -> Measurement:
 
 
 def _kept(first: Recipe, second: Recipe) -> Measurement:
-    kept = [np.equal(*(table.predicted for table in tables)) for tables in _tables(first, second)]
-    gained, lost = (int(np.count_nonzero(a & ~b)) for a, b in (kept, kept[::-1]))
-    count = len(kept[0])
+    same = [np.equal(*(table.predicted for table in tables)) for tables in _tables(first, second)]
+    gained, lost = (int(np.count_nonzero(a & ~b)) for a, b in (same, same[::-1]))
+    count = len(same[0])
     limits = partial(tango, gained, lost, count)
     value = (gained - lost) / count
     return Measurement("agreement", value, count, limits, "Tango score, paired", possible=(-1.0, 1.0))
@@ -200,8 +200,8 @@ def _gap(first: Recipe, second: Recipe) -> Measurement:
 
 
 def _calibration(first: Recipe, second: Recipe) -> Measurement:
-    given = first.given()
-    return calibration_error_lead(given.pop("predictions"), second.given()["predictions"], **given)
+    arguments = first.given()
+    return calibration_error_lead(arguments.pop("predictions"), second.given()["predictions"], **arguments)
 
 
 def _ratio(first: Recipe, second: Recipe) -> Measurement:

@@ -109,8 +109,8 @@ def ratio_of(predictions: Predictions, in_factor: Bools, overall: Predictions | 
     count = int(np.count_nonzero(inside))
     if count in (0, inside.size):
         factor = f"the factor {name!r}" if name else "the factor"
-        found = f"no image has {factor}" if count == 0 else f"every image has {factor}"
-        raise NothingToMeasureError(f"{title(predictions)}: {found}, so its error rate has nothing to be compared with")
+        fault = f"no image has {factor}" if count == 0 else f"every image has {factor}"
+        raise NothingToMeasureError(f"{title(predictions)}: {fault}, so its error rate has nothing to be compared with")
     return Ratio(wrong, inside)
 
 
@@ -123,18 +123,18 @@ def _rows_among(predictions: Predictions, rows: Ints, overall: Predictions) -> I
     """Find these rows of `predictions` among `overall`, by their keys. Raises ValueError where one is not the same."""
     keys = predictions.keys[rows]
     order = np.argsort(overall.keys, kind="stable")
-    place = np.searchsorted(overall.keys, keys, sorter=order)
-    found = order[np.minimum(place, len(overall) - 1)] if len(overall) else np.zeros(0, dtype=np.int64)
-    if not np.array_equal(overall.keys[found], keys):
+    positions = np.searchsorted(overall.keys, keys, sorter=order)
+    rows_overall = order[np.minimum(positions, len(overall) - 1)] if len(overall) else np.zeros(0, dtype=np.int64)
+    if not np.array_equal(overall.keys[rows_overall], keys):
         missing = np.setdiff1d(keys, overall.keys)
         raise ValueError(
             f"{missing.size} images of {title(predictions)} are missing from {title(overall)}, "
             f"such as {str(missing[0])!r}: the part must belong to the whole"
         )
-    apart = np.flatnonzero(overall.correct[found] != predictions.correct[rows])
+    apart = np.flatnonzero(overall.correct[rows_overall] != predictions.correct[rows])
     if apart.size:
         raise ValueError(
             f"{apart.size} images are right in one and wrong in the other of {title(predictions)} and "
             f"{title(overall)}, such as {str(keys[apart[0]])!r}: both must be the same answers"
         )
-    return np.asarray(found, dtype=np.int64)
+    return np.asarray(rows_overall, dtype=np.int64)

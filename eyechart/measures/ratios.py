@@ -74,8 +74,8 @@ class Ratio:
 
 def ratio_difference(first: Ratio, second: Ratio) -> Measurement:
     """`first` less `second`, of two parts of the same images, or of two checkpoints on the same part."""
-    found = mean_of_ratios([first], [second])
-    return replace(found, measure="error_ratio", count=min(first.counts[1], second.counts[1]))
+    difference = mean_of_ratios([first], [second])
+    return replace(difference, measure="error_ratio", count=min(first.counts[1], second.counts[1]))
 
 
 def mean_of_ratios(ratios: Sequence[Ratio], less: Sequence[Ratio] = ()) -> Measurement:
@@ -96,8 +96,8 @@ def mean_of_ratios(ratios: Sequence[Ratio], less: Sequence[Ratio] = ()) -> Measu
     mean = Mean(value, math.inf, math.inf, 0.0, images, possible)
     if fewest > 1 and all(ratio.counts[2] for ratio in (*ratios, *less)):
         reach = (-_worth(less) if less else 0.0, _worth(ratios))
-        found = linearized(value, influence * math.sqrt(fewest / (fewest - 1)), possible=reach)
-        mean = replace(found, freedom=fewest - 1)
+        estimate = linearized(value, influence * math.sqrt(fewest / (fewest - 1)), possible=reach)
+        mean = replace(estimate, freedom=fewest - 1)
     limits = partial(_within, mean.limits, possible)
     conceivable = (-math.inf if less else 0.0, math.inf)
     return Measurement("mean_error_ratio", value, images, limits, method, possible=possible, conceivable=conceivable)

@@ -46,8 +46,8 @@ def mean_corruption_error(grid: Grid, reference: Mapping[str, float] | None = No
         _mean(f"{name}_at_{corruption}", errors, 1.0 / _reference(corruption, reference))
         for corruption, errors in by_corruption.items()
     ]
-    whole = _mean(name, np.mean(list(by_corruption.values()), axis=0), _worst(grid, reference))
-    return replace(whole, companions=worst_of(parts, most=True) if len(parts) > 1 else ())
+    mean = _mean(name, np.mean(list(by_corruption.values()), axis=0), _worst(grid, reference))
+    return replace(mean, companions=worst_of(parts, most=True) if len(parts) > 1 else ())
 
 
 @remembered
@@ -80,9 +80,9 @@ def worst_drop(original: Predictions, changed: Sequence[Predictions]) -> Measure
 @remembered
 def least_kept(original: Predictions, changed: Sequence[Predictions]) -> Measurement:
     """Smallest of the shares of answers that `changed` have in common with `original`, all reported; see `lowest`."""
-    kept = [answers_kept(original, each) for each in changed]
-    points = [_at("agreement", each.view, share) for each, share in zip(changed, kept, strict=True)]
-    return replace(lowest("least_agreement", kept), companions=worst_of(points, most=False))
+    shares = [answers_kept(original, each) for each in changed]
+    points = [_at("agreement", each.view, share) for each, share in zip(changed, shares, strict=True)]
+    return replace(lowest("least_agreement", shares), companions=worst_of(points, most=False))
 
 
 def drop_curve(original: Predictions, changed: Sequence[Predictions], alpha: float) -> Band:
@@ -93,8 +93,8 @@ def drop_curve(original: Predictions, changed: Sequence[Predictions], alpha: flo
     return simultaneous_band(np.column_stack(drops), alpha, possible=(-1.0, 1.0))
 
 
-def _at(measure: str, place: str, found: Measurement) -> Measurement:
-    return replace(found, measure=f"{measure}_at_{place}")
+def _at(measure: str, amount: str, measured: Measurement) -> Measurement:
+    return replace(measured, measure=f"{measure}_at_{amount}")
 
 
 def _mean(measure: str, errors: Floats, worst: float) -> Measurement:

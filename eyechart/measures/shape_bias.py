@@ -85,12 +85,12 @@ def cue_decisions(predictions: Predictions, cues: Cues) -> Measurement:
     Beside it the share of all images, those with equal cues among them, that are named by their shape.
     """
     by_shape, by_texture = _decisions(predictions, cues)
-    made = share(
+    measured = share(
         "cue_decisions",
         int(np.count_nonzero(by_shape | by_texture)),
         int(np.count_nonzero(cues.shapes != cues.textures)),
     )
-    return replace(made, companions=(accuracy(predictions),))
+    return replace(measured, companions=(accuracy(predictions),))
 
 
 def _decisions(predictions: Predictions, cues: Cues) -> tuple[Bools, Bools]:

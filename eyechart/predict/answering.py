@@ -69,16 +69,20 @@ def forward(ask: Callable[[Batch], Any], batch: Batch, cost: Cost) -> Any:
 def predictions_table(job: Job, rows: Ints, answers: Answers, padded: Sequence[float] = ()) -> pa.Table:
     """The predictions for the images `rows`, from the answers to them, and the share of each that a view filled in."""
     logits = job.read_out(answers)
-    told: dict[str, Any] = {"key": job.images.keys[rows].tolist(), "label": job.images.labels[rows]}
+    columns: dict[str, Any] = {"key": job.images.keys[rows].tolist(), "label": job.images.labels[rows]}
     if job.checkpoint.resolved.answers == "labels":
-        told |= {"predicted": logits.argmax(axis=1), "confidence": pa.nulls(len(rows), pa.float64())}
+        columns |= {"predicted": logits.argmax(axis=1), "confidence": pa.nulls(len(rows), pa.float64())}
     else:
         exact = logits.astype(np.float64)
         shifted = np.exp(exact - exact.max(axis=1, keepdims=True))
-        told |= {"predicted": exact.argmax(axis=1), "confidence": 1.0 / shifted.sum(axis=1), "logits": _matrix(logits)}
+        columns |= {
+            "predicted": exact.argmax(axis=1),
+            "confidence": 1.0 / shifted.sum(axis=1),
+            "logits": _matrix(logits),
+        }
     if padded:
-        told["padded"] = pa.array(padded, pa.float64())
-    return pa.table(told)
+        columns["padded"] = pa.array(padded, pa.float64())
+    return pa.table(columns)
 
 
 def features_table(images: ImageSet, rows: Ints, features: Floats) -> pa.Table:
@@ -142,15 +146,15 @@ def keep_search(run: Run, job: Job) -> None:
         return job.read_out(forward(job.checkpoint.answer, batch, run.cost))
 
     part = job.images.rows(rows)
-    found = search(job.need.search, answer, raw, part.labels, part.keys)
-    shown = [part.keys.tolist().index(key) for key in found.examples]
+    outcome = search(job.need.search, answer, raw, part.labels, part.keys)
+    shown = [part.keys.tolist().index(key) for key in outcome.examples]
     if shown:
-        view = View.parse(found.view)
+        view = View.parse(outcome.view)
         geometry, original = job.geometry(view), job.geometry(ORIGINAL)
         before = list(original.apply([raw[row] for row in shown]))
         after = list(geometry.apply([view.of_image(raw[row]) for row in shown]))
         run.store.write_picture(job.key, picture(before, after))
-    run.store.write_json("searches", job.key, asdict(found))
+    run.store.write_json("searches", job.key, asdict(outcome))
 
 
 def keep_probe(run: Run, job: Job, rows: Ints, learned: tuple[ImageSet, str], asked: str) -> None:

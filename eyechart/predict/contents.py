@@ -60,15 +60,15 @@ def kinds(root: Path) -> dict[str, tuple[int, int]]:
 
 def holdings(root: Path) -> dict[str, Holding]:
     """What the store holds of each model, by the name it was predicted under."""
-    found: dict[str, Holding] = defaultdict(Holding)
+    holding_of: dict[str, Holding] = defaultdict(Holding)
     for path, meta in _tables(root):
         if meta is not None:
-            held = found[str(meta["model"])]
+            held = holding_of[str(meta["model"])]
             held.tables += 1
             held.size += path.stat().st_size
             held.made = max(held.made, str(meta.get("made", "")))
             held.image_sets.add(str(meta["image_set"]))
-    return dict(sorted(found.items()))
+    return dict(sorted(holding_of.items()))
 
 
 def leftovers(root: Path, zoos: Sequence[Zoo]) -> list[Leftover]:
@@ -78,12 +78,12 @@ def leftovers(root: Path, zoos: Sequence[Zoo]) -> list[Leftover]:
     what was predicted under its name. Pinned baselines are copies, and are never listed.
     """
     identities, unknown = _declared(root, zoos)
-    found = []
+    unused = []
     for path, meta in _tables(root):
         why = _why_unused(meta, identities, unknown)
         if why:
-            found.append(Leftover(path, why, size_of(path)))
-    return found + list(_scraps(root))
+            unused.append(Leftover(path, why, size_of(path)))
+    return unused + list(_scraps(root))
 
 
 def note_user(store: Store, file: Path) -> None:
@@ -155,10 +155,10 @@ def _declared(root: Path, zoos: Sequence[Zoo]) -> tuple[set[str], set[tuple[str,
 
 def _identity(locator: Locator, model: str) -> str | None:
     try:
-        found = locator.known(model)
+        resolved = locator.known(model)
     except (BlockedError, NotApplicableError):
         return None
-    return None if found is None else found.identity
+    return None if resolved is None else resolved.identity
 
 
 def _scraps(root: Path) -> Iterator[Leftover]:

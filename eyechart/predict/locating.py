@@ -146,8 +146,8 @@ class Locator:
             return store.has_table(key, keys[self.unseen(need.image_set)] if need.is_probe else keys)
         if need.contract:
             return store.read_json("contracts", key, Finding.from_json) is not None
-        found = store.read_json("searches", key, Found.from_json)
-        return found is not None and (not found.examples or store.read_picture(key) is not None)
+        outcome = store.read_json("searches", key, Found.from_json)
+        return outcome is not None and (not outcome.examples or store.read_picture(key) is not None)
 
     def whole(self, need: Need) -> Need:
         """The need whose predictions meet this one: for a part of an image set, that for the whole."""

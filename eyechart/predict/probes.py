@@ -76,13 +76,13 @@ class Probe:
     def logits(self, features: NDArray[Any], keys: Sequence[str] | NDArray[np.str_] | None = None) -> Floats:
         """Answer images by their features (n, d): (n, classes). Raises BlockedError for features it cannot use."""
         named = np.arange(len(features)).astype(np.str_) if keys is None else np.asarray(keys)
-        found = _unit(_checked(features, named, "test"))
-        if found.shape[1] != self.weights.shape[1]:
+        unit = _unit(_checked(features, named, "test"))
+        if unit.shape[1] != self.weights.shape[1]:
             raise BlockedError(
-                f"features of test images have {found.shape[1]} dimensions, those of train images have "
+                f"features of test images have {unit.shape[1]} dimensions, those of train images have "
                 f"{self.weights.shape[1]}"
             )
-        return np.asarray(found @ self.weights.T + self.bias)
+        return np.asarray(unit @ self.weights.T + self.bias)
 
 
 def identity(protocol: str) -> str:
@@ -147,15 +147,15 @@ def held_out(labels: Ints, keys: NDArray[np.str_]) -> Bools:
 
 
 def _checked(features: NDArray[Any], keys: NDArray[np.str_], what: str) -> NDArray[Any]:
-    found = np.asarray(features)
-    if found.ndim != 2 or not found.shape[1]:
-        raise BlockedError(f"features of {what} images: expected shape (n, d), found {found.shape}")
-    bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    table = np.asarray(features)
+    if table.ndim != 2 or not table.shape[1]:
+        raise BlockedError(f"features of {what} images: expected shape (n, d), found {table.shape}")
+    bad = np.flatnonzero(~np.isfinite(table).all(axis=1))
     if len(bad):
         raise BlockedError(
-            f"features of {len(bad):,} of {len(found):,} {what} images are not finite, the first of {keys[bad[0]]}"
+            f"features of {len(bad):,} of {len(table):,} {what} images are not finite, the first of {keys[bad[0]]}"
         )
-    return found
+    return table
 
 
 def _unit(features: NDArray[Any]) -> Floats:

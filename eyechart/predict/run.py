@@ -144,8 +144,8 @@ class Run:
         index = self.index(need.image_set)
         wanted = index["key"].to_numpy().astype(np.str_)
         inside = np.flatnonzero(np.isin(keys, wanted))
-        place = {key: row for row, key in enumerate(wanted.tolist())}
-        of_set = np.array([place[key] for key in keys[inside].tolist()], dtype=np.int64)
+        row_of = {key: row for row, key in enumerate(wanted.tolist())}
+        of_set = np.array([row_of[key] for key in keys[inside].tolist()], dtype=np.int64)
         also = {key: tuple(more) for key, more in zip(wanted.tolist(), index["also"].to_pylist(), strict=True) if more}
         return inside, index["label"].to_numpy()[of_set].astype(np.int64), also
 
@@ -180,8 +180,8 @@ class Run:
         """Make something of stored predictions once in this process, for all claims that ask for it."""
         if what not in self._derived:
             self._derived[what] = make()
-        found: T = self._derived[what]
-        return found
+        derived: T = self._derived[what]
+        return derived
 
     def assume(self, need: Need, predictions: Predictions) -> None:
         """Take these for the predictions that meet a need: a rehearsal before there are any."""
@@ -207,9 +207,9 @@ class Run:
         """Whether the outcome of a search can be read."""
         return need in self._found or bool(self.addresses.get(need, Address()).key)
 
-    def assume_found(self, need: Need, found: Found) -> None:
+    def assume_found(self, need: Need, outcome: Found) -> None:
         """Take this for what a search found: a rehearsal before there was one."""
-        self._found[need] = found
+        self._found[need] = outcome
 
     def forget(self) -> None:
         """Forget what was read and assumed, and all that was made of it: the rehearsal is over."""
@@ -248,10 +248,10 @@ LIBRARIES = ("eyechart", "torch", "timm", "open_clip_torch", "onnxruntime", "num
 
 def versions(libraries: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
     """Versions of python and of installed libraries, without importing them."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for library in libraries:
         try:
-            found[library] = metadata.version(library)
+            installed[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
-            found[library] = "not installed"
-    return found
+            installed[library] = "not installed"
+    return installed

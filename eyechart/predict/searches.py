@@ -73,12 +73,12 @@ class Search:
     @classmethod
     def parse(cls, text: str) -> Search:
         """Read what `str` wrote. Raises SpecError for any other text."""
-        found = _TEXT.fullmatch(text)
-        if not found or found["kind"] not in WAYS:
+        parts = _TEXT.fullmatch(text)
+        if not parts or parts["kind"] not in WAYS:
             raise SpecError(
                 f"search {text!r} is unknown, expected such as 'shift > 0.05': {nearest(text.partition(' ')[0], WAYS)}"
             )
-        return cls(found["kind"], float(found["bound"]))
+        return cls(parts["kind"], float(parts["bound"]))
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -154,13 +154,13 @@ def searched_rows(keys: NDArray[np.str_]) -> Ints:
     return np.sort(declared_order(keys)[: min(SEARCHED, len(keys) // 2)])
 
 
-def judged_views(found: Found) -> tuple[str, ...]:
+def judged_views(outcome: Found) -> tuple[str, ...]:
     """Views that the verdict is measured under: the one that breaks the bound or, where none does, all that might.
 
     What costs most on the searched images need not be what costs most on others. A change that loses so little on the
     searched images that it keeps the bound beyond doubt is judged by those, and passes falsely in HARMLESS of samples.
     """
-    return (found.view,) if found.breaks else tuple(dict.fromkeys([*found.doubtful, found.view]))
+    return (outcome.view,) if outcome.breaks else tuple(dict.fromkeys([*outcome.doubtful, outcome.view]))
 
 
 def most_answers(text: str, images: int) -> int:
@@ -199,20 +199,20 @@ def search(
             seen[view] = _Change(before & ~after, after & ~before)
         return seen[view]
 
-    found = smallest(wanted.views, lambda view: change(view).low > wanted.bound)
-    shown = found or max(seen, key=lambda view: (seen[view].drop, -wanted.views.index(view)))
-    made = seen[shown]
+    breaking = smallest(wanted.views, lambda view: change(view).low > wanted.bound)
+    shown = breaking or max(seen, key=lambda view: (seen[view].drop, -wanted.views.index(view)))
+    shown_change = seen[shown]
     return Found(
         view=str(shown),
-        breaks=found is not None,
-        drop=made.drop,
-        low=made.low,
-        lost=int(made.lost.sum()),
-        won=int(made.won.sum()),
+        breaks=breaking is not None,
+        drop=shown_change.drop,
+        low=shown_change.low,
+        lost=int(shown_change.lost.sum()),
+        won=int(shown_change.won.sum()),
         count=len(images),
         tried={str(view): seen[view].drop for view in wanted.views if view in seen},
-        message=_message(wanted, shown, change, keys, broken=found is not None),
-        examples=keys[made.lost][:EXAMPLES].tolist(),
+        message=_message(wanted, shown, change, keys, broken=breaking is not None),
+        examples=keys[shown_change.lost][:EXAMPLES].tolist(),
         doubtful=[str(view) for view in wanted.views if view not in seen or seen[view].high > wanted.bound],
     )
 
@@ -222,14 +222,14 @@ def smallest(views: Sequence[View], breaks: Callable[[View], bool]) -> View | No
 
     Shrinking alone ends where the next smaller changes hold, and a smaller one still may break.
     """
-    found: View | None = None
+    breaking: View | None = None
     while views:
         try:
-            found = find(st.sampled_from(views), breaks, settings=steady(10 * len(views)))
+            breaking = find(st.sampled_from(views), breaks, settings=steady(10 * len(views)))
         except NoSuchExample:
             break
-        views = views[: views.index(found)]
-    return found
+        views = views[: views.index(breaking)]
+    return breaking
 
 
 def _right(answers: NDArray[Any], labels: Ints, keys: NDArray[np.str_], also: Mapping[str, tuple[int, ...]]) -> Bools:
@@ -243,18 +243,18 @@ def _right(answers: NDArray[Any], labels: Ints, keys: NDArray[np.str_], also: Ma
 def _message(
     wanted: Search, shown: View, change: Callable[[View], _Change], keys: NDArray[np.str_], *, broken: bool
 ) -> str:
-    made, count = change(shown), len(keys)
-    lost, won = int(made.lost.sum()), int(made.won.sum())
+    shown_change, count = change(shown), len(keys)
+    lost, won = int(shown_change.lost.sum()), int(shown_change.won.sum())
     turned = f"{lost} of {count} images change from right to wrong" + (f", {won} the other way" if won else "")
-    first = ", ".join(keys[made.lost][:EXAMPLES].tolist())
+    first = ", ".join(keys[shown_change.lost][:EXAMPLES].tolist())
     turned += f" ({first}{', …' if lost > EXAMPLES else ''})" if first else ""
     bound = f"more than {_points(wanted.bound)}"
     if not broken:
-        most = f"{shown} costs most, {_points(made.drop)}"
+        most = f"{shown} costs most, {_points(shown_change.drop)}"
         return f"none of {len(wanted.views)} changes by {wanted.kind} costs {bound} beyond doubt; {most}: {turned}"
     less = wanted.smaller(shown)
     before = f"{less}, the next smaller, costs {_points(change(less).drop)}" if less else "no smaller one was tried"
-    return f"{shown} costs {_points(made.drop)}, {bound} beyond doubt; {before}: {turned}"
+    return f"{shown} costs {_points(shown_change.drop)}, {bound} beyond doubt; {before}: {turned}"
 
 
 def _points(share: float) -> str:
@@ -278,9 +278,9 @@ def picture(before: Sequence[Image], after: Sequence[Image]) -> bytes:
 
 def _cell(image: Image) -> PILImage.Image:
     """An image as it is, but small ones enlarged, pixels kept as squares, and large ones reduced."""
-    made = PILImage.fromarray(image)
-    times = -(-SIDE // min(made.size))
+    cell = PILImage.fromarray(image)
+    times = -(-SIDE // min(cell.size))
     if times > 1:
-        made = made.resize((made.width * times, made.height * times), PILImage.Resampling.NEAREST)
-    made.thumbnail((LARGEST, LARGEST))
-    return made
+        cell = cell.resize((cell.width * times, cell.height * times), PILImage.Resampling.NEAREST)
+    cell.thumbnail((LARGEST, LARGEST))
+    return cell

@@ -121,15 +121,17 @@ def _alone(file: Path) -> NDArray[Any]:
 
 def _array(column: pa.ChunkedArray) -> NDArray[Any]:
     """Values of a column; lists of one length become rows. Raises ValueError where their lengths differ."""
-    whole = column.combine_chunks()
-    kind = whole.type
+    values_column = column.combine_chunks()
+    kind = values_column.type
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
-        return np.asarray(whole.to_numpy(zero_copy_only=False))
-    lengths = {None if value is None else int(value) for value in pc.unique(pc.list_value_length(whole)).to_pylist()}
+        return np.asarray(values_column.to_numpy(zero_copy_only=False))
+    lengths = {
+        None if value is None else int(value) for value in pc.unique(pc.list_value_length(values_column)).to_pylist()
+    }
     if len(lengths) > 1 or None in lengths:
         raise ValueError(f"expected as many values in every row, found {sorted(map(str, lengths))[:5]}")
-    values = np.asarray(whole.flatten().to_numpy(zero_copy_only=False))
-    return values.reshape(len(whole), *lengths) if lengths else values.reshape(0, 0)
+    values = np.asarray(values_column.flatten().to_numpy(zero_copy_only=False))
+    return values.reshape(len(values_column), *lengths) if lengths else values.reshape(0, 0)
 
 
 def _recording(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace, returns: str | None) -> Recording:
@@ -280,10 +282,10 @@ def _check_matrix(file: Path, matrix: NDArray[Any], space: LabelSpace, *, is_pro
 def _check_probabilities(file: Path, values: NDArray[Any]) -> None:
     wrong = np.argwhere(~((values >= 0.0) & (values <= 1.0)))
     if len(wrong):
-        place = tuple(wrong[0])
+        position = tuple(wrong[0])
         raise BlockedError(
-            f"recording {file}: {len(wrong)} values are no probabilities in [0, 1], such as {values[place]} in row "
-            f"{place[0]}. For logits say `returns: logits`"
+            f"recording {file}: {len(wrong)} values are no probabilities in [0, 1], such as {values[position]} in row "
+            f"{position[0]}. For logits say `returns: logits`"
         )
 
 
@@ -298,11 +300,13 @@ def _check_ranked(file: Path, ranked: Ints, predicted: Ints) -> None:
         raise BlockedError(f"recording {file}: row {row} answers {predicted[row]}, but ranks {ranked[row, 0]} first")
 
 
-def _check_lengths(made: Recording) -> None:
+def _check_lengths(recording: Recording) -> None:
     for what in ("keys", "confidence", "labels"):
-        column = getattr(made, what)
-        if column is not None and len(column) != len(made.predicted):
-            raise BlockedError(f"recording {made.file}: {len(made.predicted)} predictions, but {len(column)} {what}")
+        column = getattr(recording, what)
+        if column is not None and len(column) != len(recording.predicted):
+            raise BlockedError(
+                f"recording {recording.file}: {len(recording.predicted)} predictions, but {len(column)} {what}"
+            )
 
 
 def _check_keys(file: Path, keys: Sequence[str]) -> None:

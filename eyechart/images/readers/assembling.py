@@ -70,8 +70,8 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
 
     content = [listed.digests[row] for row in rows]
     left_out = f"{len(bad)} unreadable images left out (allow_unreadable: {spec.allow_unreadable})" if bad else ""
-    told = {column: [values[row] for row in rows] for column, values in listed.annotations.items()}
-    columns = {column: np.array(values) for column, values in told.items()}
+    annotations = {column: [values[row] for row in rows] for column, values in listed.annotations.items()}
+    columns = {column: np.array(values) for column, values in annotations.items()}
     return ImageSet(
         name=name,
         label_space=space.name,
@@ -131,13 +131,13 @@ def cue_columns(role: Role, space: LabelSpace, keys: Sequence[str]) -> dict[str,
     """
     if role is not Role.CUE_CONFLICT or space.name != "cue-conflict-16":
         return {}
-    found = [cues(key) for key in keys]
-    place = {category: index for index, category in enumerate(space.names)}
+    named = [cues(key) for key in keys]
+    index_of = {category: index for index, category in enumerate(space.names)}
     return {
-        "shape": np.array([place[each[0]] for each in found], dtype=np.int64),
-        "texture": np.array([place[each[1]] for each in found], dtype=np.int64),
-        "content_image": np.array([each[2] for each in found], dtype=np.str_),
-        "texture_image": np.array([each[3] for each in found], dtype=np.str_),
+        "shape": np.array([index_of[each[0]] for each in named], dtype=np.int64),
+        "texture": np.array([index_of[each[1]] for each in named], dtype=np.int64),
+        "content_image": np.array([each[2] for each in named], dtype=np.str_),
+        "texture_image": np.array([each[3] for each in named], dtype=np.str_),
     }
 
 
@@ -148,12 +148,12 @@ def require_unique(name: str, keys: Sequence[str]) -> None:
         raise BlockedError(f"image set {name!r}: {len(twice)} keys name more than one image: {_some(twice)}")
 
 
-def _complete(name: str, spec: PixelsEntry, found: int) -> None:
-    if found == 0:
+def _complete(name: str, spec: PixelsEntry, count: int) -> None:
+    if count == 0:
         raise BlockedError(f"image set {name!r} is empty: {spec.path} holds no image in the layout {spec.reader!r}")  # type: ignore[attr-defined]  # every reader's spec names it
-    if spec.count is not None and found != spec.count:
-        word = "incomplete" if found < spec.count else "not the published one"
-        raise BlockedError(f"image set {name!r} is {word}: {found:,} images, expected {spec.count:,}")
+    if spec.count is not None and count != spec.count:
+        word = "incomplete" if count < spec.count else "not the published one"
+        raise BlockedError(f"image set {name!r} is {word}: {count:,} images, expected {spec.count:,}")
 
 
 def _decoded(name: str, listed: Listed, row: int, orientation: decoding.Orientation) -> Image:

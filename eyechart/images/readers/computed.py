@@ -68,10 +68,10 @@ def read(name: str, spec: ComputedSet, around: Around) -> ImageSet:
 
     Raises BlockedError where the uncorrupted set is blocked, or has no pixels.
     """
-    whole = around.indexed(spec.of)
-    if not whole.has_pixels:
+    clean_set = around.indexed(spec.of)
+    if not clean_set.has_pixels:
         raise BlockedError(f"image set {name!r}: {spec.of!r} has names and labels only, there are no pixels to corrupt")
-    clean, cells = whole.rows(np.sort(declared_order(whole.keys)[: spec.images])), spec.cells
+    clean, cells = clean_set.rows(np.sort(declared_order(clean_set.keys)[: spec.images])), spec.cells
 
     @lru_cache(maxsize=NEAR)
     def clean_image(row: int) -> Image:
@@ -81,7 +81,7 @@ def read(name: str, spec: ComputedSet, around: Around) -> ImageSet:
     def read_rows(wanted: Ints) -> list[Image]:
         return [corrupted(clean_image(row // len(cells)), *cells[row % len(cells)]) for row in wanted.tolist()]
 
-    made = [(f"{corruption}/{severity}/{key}", key) for key in clean.keys.tolist() for corruption, severity in cells]
+    named = [(f"{corruption}/{severity}/{key}", key) for key in clean.keys.tolist() for corruption, severity in cells]
     columns: dict[str, Any] = {
         "corruption": np.array([corruption for corruption, _ in cells] * len(clean), dtype=np.str_),
         "severity": np.array([severity for _, severity in cells] * len(clean), dtype=np.int64),
@@ -90,12 +90,12 @@ def read(name: str, spec: ComputedSet, around: Around) -> ImageSet:
     return replace(
         clean,
         name=name,
-        keys=np.array([key for key, _ in made], dtype=np.str_),
+        keys=np.array([key for key, _ in named], dtype=np.str_),
         labels=clean.labels.repeat(len(cells)),
         annotations=columns,
-        fingerprint=digest(whole.fingerprint, "corrupted", len(clean), cells, VERSION),
+        fingerprint=digest(clean_set.fingerprint, "corrupted", len(clean), cells, VERSION),
         read=read_rows,
-        also={key: whole.also[image] for key, image in made if image in whole.also},
+        also={key: clean_set.also[image] for key, image in named if image in clean_set.also},
         of="",
         unreadable=(),
     )

@@ -39,11 +39,11 @@ def read(name: str, spec: CorruptionFoldersSet, around: Around) -> ImageSet:
     there with the same images each.
     """
     root = existing(name, around.path(spec.path))
-    there = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    chosen = spec.corruptions or tuple(there)
+    present = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    chosen = spec.corruptions or tuple(present)
     for corruption in chosen:
-        if corruption not in there:
-            raise BlockedError(f"image set {name!r}: {root} has no {corruption!r}: {nearest(corruption, there)}")
+        if corruption not in present:
+            raise BlockedError(f"image set {name!r}: {root} has no {corruption!r}: {nearest(corruption, present)}")
     folders = [root / corruption / str(severity) for corruption in chosen for severity in spec.severities]
     missing = [folder.relative_to(root).as_posix() for folder in folders if not folder.is_dir()]
     if missing:
@@ -51,8 +51,8 @@ def read(name: str, spec: CorruptionFoldersSet, around: Around) -> ImageSet:
     in_folders = [images_under(folder, 2) for folder in folders]
     paths = sorted(path for images, _ in in_folders for path in images)
     elsewhere = [path for _, others in in_folders for path in others]
-    told = {"role": spec.role, "path": spec.path, "label_space": spec.label_space, "factors": spec.factors}
-    as_folder = FolderSet(reader="folder", levels=("corruption", "severity"), **told)
+    annotations = {"role": spec.role, "path": spec.path, "label_space": spec.label_space, "factors": spec.factors}
+    as_folder = FolderSet(reader="folder", levels=("corruption", "severity"), **annotations)
     copies = listed(name, root, paths, as_folder, around.labels(name), store=around.store)
     corruptions, severities = copies.annotations["corruption"], copies.annotations["severity"]
     images = ["/".join(key.split("/")[2:]) for key in copies.keys]

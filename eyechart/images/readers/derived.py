@@ -36,17 +36,17 @@ class DerivedSet(ImageSetEntry):
 
 def read(name: str, spec: DerivedSet, around: Around) -> ImageSet:
     """Index the part. Raises BlockedError where the whole set is blocked, or lacks too many annotated images."""
-    whole, known = around.indexed(spec.of), annotations_named(spec.annotations)
-    rows = match(known.keys, whole.keys.tolist())
+    every, known = around.indexed(spec.of), annotations_named(spec.annotations)
+    rows = match(known.keys, every.keys.tolist())
     missing = [key for key, row in zip(known.keys, rows, strict=True) if row < 0]
     if len(missing) > spec.allow_missing * len(known.keys):
         raise BlockedError(
             f"image set {name!r}: {spec.of!r} lacks {len(missing):,} of the {len(known.keys):,} images that "
             f"{spec.annotations!r} annotates, such as {missing[0]}; `allow_missing` states a share that may be missing"
         )
-    found = np.flatnonzero(rows >= 0)
-    found = found[np.argsort(rows[found], kind="stable")]
-    return _part(name, spec, whole.rows(rows[found]), known, found)
+    annotated = np.flatnonzero(rows >= 0)
+    annotated = annotated[np.argsort(rows[annotated], kind="stable")]
+    return _part(name, spec, every.rows(rows[annotated]), known, annotated)
 
 
 def _part(name: str, spec: DerivedSet, part: ImageSet, known: Annotations, rows: Ints) -> ImageSet:

@@ -74,7 +74,7 @@ def listed(name: str, root: Path, paths: Sequence[Path], spec: FolderSet, space:
         index = space.indices([path.parent.name for path in paths], f"image set {name!r}: {root}")
         labels = [index[path.parent.name] for path in paths]
     facts = facts_of(root, paths, store)
-    levels = {level: [key.split("/")[place] for key in keys] for place, level in enumerate(spec.levels)}
+    levels = {level: [key.split("/")[position] for key in keys] for position, level in enumerate(spec.levels)}
     return Listed(
         keys=keys,
         labels=[(label,) for label in labels],
@@ -85,7 +85,7 @@ def listed(name: str, root: Path, paths: Sequence[Path], spec: FolderSet, space:
     )
 
 
-def _annotated(name: str, file: Path, found: Listed) -> dict[str, list[Any]]:
+def _annotated(name: str, file: Path, index: Listed) -> dict[str, list[Any]]:
     """Columns of a table of annotations, in the order of the images. Raises BlockedError where an image has no row."""
     try:
         table = read_table(file)
@@ -97,8 +97,8 @@ def _annotated(name: str, file: Path, found: Listed) -> dict[str, list[Any]]:
             f"image set {name!r}: {file} does not say which image a row is about: it needs a column "
             f"{' or '.join(map(repr, NAME_COLUMNS))}, found {', '.join(table.column_names)}"
         )
-    rows = match(found.keys, [str(key) for key in table[column].to_pylist()])
-    missing = [key for key, row in zip(found.keys, rows, strict=True) if row < 0]
+    rows = match(index.keys, [str(key) for key in table[column].to_pylist()])
+    missing = [key for key, row in zip(index.keys, rows, strict=True) if row < 0]
     if missing:
         raise BlockedError(
             f"image set {name!r}: {file} lacks {len(missing):,} of {len(rows):,} images, such as {missing[0]}; its "

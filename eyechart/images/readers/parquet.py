@@ -51,13 +51,15 @@ def read(name: str, spec: ParquetSet, around: Around) -> ImageSet:
 
     Raises BlockedError where they are missing, are another revision, or lack a column.
     """
-    place = existing(name, around.path(spec.path))
-    files = sorted(path for path in files_under(place) if path.suffix == ".parquet") if place.is_dir() else [place]
+    location = existing(name, around.path(spec.path))
+    files = (
+        sorted(path for path in files_under(location) if path.suffix == ".parquet") if location.is_dir() else [location]
+    )
     if not files:
-        raise BlockedError(f"image set {name!r}: {place} holds no .parquet file")
+        raise BlockedError(f"image set {name!r}: {location} holds no .parquet file")
     if spec.revision:
         _require_revision(name, spec.revision, files)
-    root = place.parent if place.is_file() else place
+    root = location.parent if location.is_file() else location
     rows: list[dict[str, Any]] = []
     for file, facts in zip(files, facts_of(root, files, around.store, file_facts), strict=True):
         key = digest(facts.digest, spec.image_column)
@@ -68,8 +70,8 @@ def read(name: str, spec: ParquetSet, around: Around) -> ImageSet:
         rows += _rows(name, file, spec, record["images"])
     require_unique(name, [row["key"] for row in rows])
     space = around.labels(name)
-    found = [str(label) for row in rows for label in row["labels"]]
-    index = space.indices(found, f"image set {name!r}: {place}") if rows else {}
+    images = [str(label) for row in rows for label in row["labels"]]
+    index = space.indices(images, f"image set {name!r}: {location}") if rows else {}
     columns = {column for row in rows for column in row["annotations"]}
     opened = lru_cache(maxsize=1)(_Images)
 
@@ -91,14 +93,14 @@ def read(name: str, spec: ParquetSet, around: Around) -> ImageSet:
 def _require_revision(name: str, revision: str, files: list[Path]) -> None:
     """Check the commit that the hub's own tools note: in the path of its cache, or beside a local copy."""
     for file in files:
-        found = _revision_of(file)
-        if found is None:
+        stated = _revision_of(file)
+        if stated is None:
             raise BlockedError(
                 f"image set {name!r}: revision {revision} is asked for, and nothing says which one {file} is. "
                 "Download it with `hf download --revision … --local-dir …`, which notes it"
             )
-        if not found.startswith(revision):
-            raise BlockedError(f"image set {name!r}: {file} is revision {found}, expected {revision}")
+        if not stated.startswith(revision):
+            raise BlockedError(f"image set {name!r}: {file} is revision {stated}, expected {revision}")
 
 
 def _revision_of(file: Path) -> str | None:

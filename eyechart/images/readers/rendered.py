@@ -41,26 +41,26 @@ def read(name: str, spec: RenderedSet, around: Around) -> ImageSet:  # noqa: ARG
     A cached set is used only if its index carries the fingerprint of the published one; pixels are checked against
     it when they are read. Raises BlockedError for a name the miniature does not have, or another set's label space.
     """
-    whole = _whole(name, around)
-    return _split(whole, "test") if "split" in whole.annotations else whole
+    every = _whole(name, around)
+    return _split(every, "test") if "split" in every.annotations else every
 
 
 def read_training(name: str, around: Around) -> ImageSet:
     """Index the images that probes for a transfer task learn from. Raises BlockedError for a set that has none."""
     from eyechart.miniature.sets import SETS
 
-    whole = _whole(name, around)
-    if "split" not in whole.annotations:
+    every = _whole(name, around)
+    if "split" not in every.annotations:
         tasks = [task for task, known in SETS.items() if known.role == "transfer"]
         raise BlockedError(
             f"the miniature's set {name!r} has no train images, nothing is there for a probe to learn from: "
             f"{nearest(name, tasks)}"
         )
-    return _split(whole, "train")
+    return _split(every, "train")
 
 
-def _split(whole: ImageSet, split: Literal["train", "test"]) -> ImageSet:
-    return whole.rows(np.flatnonzero(whole.annotations["split"] == split))
+def _split(every: ImageSet, split: Literal["train", "test"]) -> ImageSet:
+    return every.rows(np.flatnonzero(every.annotations["split"] == split))
 
 
 def _whole(name: str, around: Around) -> ImageSet:
@@ -76,13 +76,13 @@ def _whole(name: str, around: Around) -> ImageSet:
             f"{space.name!r} has others" + (f": say miniature-{name}" if SETS[name].role == "transfer" else "")
         )
     store, folder = around.store, f"images/{name}-{recorded()[name]['all']}"
-    kept = store.read_kept(f"{folder}/index.parquet")
-    if kept is None:
+    cached = store.read_kept(f"{folder}/index.parquet")
+    if cached is None:
         _render(name, folder, store)
-        kept = store.read_kept(f"{folder}/index.parquet")
-    if kept is None:
+        cached = store.read_kept(f"{folder}/index.parquet")
+    if cached is None:
         raise BlockedError(f"{store.root / folder} does not keep what is written there")
-    index, meta = kept
+    index, meta = cached
     columns = {column: index[column].to_numpy() for column in index.column_names}
     fingerprint = str(meta["fingerprint"])
     pixels: list[NDArray[np.uint8]] = []

@@ -66,19 +66,19 @@ def read(name: str, spec: ShardsSet, around: Around) -> ImageSet:
     return assemble(name, spec, space, listed)
 
 
-def _shards(name: str, place: Path) -> Sequence[Path]:
-    if place.is_file():
-        return [place]
-    shards = sorted(place.glob("*.tar"), key=lambda path: (len(path.stem), path.stem))
+def _shards(name: str, shard: Path) -> Sequence[Path]:
+    if shard.is_file():
+        return [shard]
+    shards = sorted(shard.glob("*.tar"), key=lambda path: (len(path.stem), path.stem))
     if not shards:
-        raise BlockedError(f"image set {name!r}: {place} holds no .tar file")
-    counted = place / "nshards.txt"
+        raise BlockedError(f"image set {name!r}: {shard} holds no .tar file")
+    counted = shard / "nshards.txt"
     if counted.is_file():
         with counted.open("rb") as stream:
             count = stream.read(20).decode("utf-8", "replace").strip()
         if not count.isdecimal() or int(count) != len(shards):
             raise BlockedError(
-                f"image set {name!r}: {place} holds {len(shards)} shards, its nshards.txt says {count or 'nothing'}"
+                f"image set {name!r}: {shard} holds {len(shards)} shards, its nshards.txt says {count or 'nothing'}"
             )
     return shards
 

@@ -97,18 +97,18 @@ def _counterpart(own: Predictions, run: Run, baseline: Baseline) -> tuple[Predic
     """The baseline's answers to the same images, in the same order and read the same way; and what is not known."""
     need = Need(own.model, own.image_set, own.view)
     meta = run.store.read_meta(run.address(need))
-    found, read = baseline.find(need, meta)
-    apart = differences(meta, found)
+    match_of, read = baseline.find(need, meta)
+    apart = differences(meta, match_of)
     if apart:
         raise BlockedError(f"{own.model} and baseline {baseline.name} cannot be compared: {'; '.join(apart)}")
-    unknown = [name for name, each in ((own.model, meta), (baseline.name, found)) if not each.get("checkpoint")]
+    unknown = [name for name, each in ((own.model, meta), (baseline.name, match_of)) if not each.get("checkpoint")]
     said = f"nobody recorded at which precision and preprocessing {' and '.join(unknown)} answered" if unknown else ""
     if own.derive is None:
         table = _in_order(read(), own.keys, own.image_set, baseline.name)
         return replace(table, labels=own.labels, also=own.also), said
-    whole = run.predictions(need)
-    table = _in_order(read(), whole.keys, own.image_set, baseline.name)
-    derived = own.derive(replace(table, labels=whole.labels, also=whole.also))
+    complete = run.predictions(need)
+    table = _in_order(read(), complete.keys, own.image_set, baseline.name)
+    derived = own.derive(replace(table, labels=complete.labels, also=complete.also))
     return _in_order(derived, own.keys, own.image_set, baseline.name), said
 
 
@@ -117,8 +117,8 @@ def _in_order(table: Predictions, keys: Strings, image_set: str, name: str) -> P
     if np.array_equal(table.keys, keys):
         return table
     order = np.argsort(table.keys, kind="stable")
-    place = np.minimum(np.searchsorted(table.keys[order], keys), len(order) - 1)
-    rows = order[place]
+    row_of = np.minimum(np.searchsorted(table.keys[order], keys), len(order) - 1)
+    rows = order[row_of]
     missing = np.flatnonzero(table.keys[rows] != keys)
     if missing.size:
         raise BlockedError(
@@ -132,14 +132,14 @@ def differences(own: Meta, other: Meta) -> list[str]:
 
     Recorded predictions do not tell the last two; what is not known differs from nothing.
     """
-    found = []
+    apart = []
     if own["images"]["fingerprint"] != other["images"]["fingerprint"]:
-        found.append(f"other images ({_images(own)} and {_images(other)})")
+        apart.append(f"other images ({_images(own)} and {_images(other)})")
     if own["view"] != other["view"]:
-        found.append(_apart("view", own["view"], other["view"]))
+        apart.append(_apart("view", own["view"], other["view"]))
     one, two = own.get("checkpoint"), other.get("checkpoint")
     if not one or not two:
-        return found
+        return apart
     pairs = [
         ("version of the views", own.get("views_version"), other.get("views_version")),
         ("precision", one.get("precision"), two.get("precision")),
@@ -148,7 +148,7 @@ def differences(own: Meta, other: Meta) -> list[str]:
     first, second = _flat(one.get("preprocessing")), _flat(two.get("preprocessing"))
     names = sorted(first.keys() | second.keys())
     pairs += [(f"preprocessing, {key}", first.get(key), second.get(key)) for key in names]
-    return found + [_apart(*pair) for pair in pairs if pair[1] != pair[2]]
+    return apart + [_apart(*pair) for pair in pairs if pair[1] != pair[2]]
 
 
 def _images(meta: Meta) -> str:
@@ -210,22 +210,22 @@ class StoredTables:
                 f"baseline {self.name} holds {len(fitting)} tables that fit {meta['image_set']} under {meta['view']} "
                 f"({', '.join(path.name for path, _ in fitting)}): pin the one that is meant, eyechart baseline save"
             )
-        path, found = fitting[0] if fitting else near[0]
-        return found, lambda: read_table(path)
+        path, tables = fitting[0] if fitting else near[0]
+        return tables, lambda: read_table(path)
 
 
-def stored_tables(name: str, place: Path) -> StoredTables:
+def stored_tables(name: str, location: Path) -> StoredTables:
     """Index a Parquet table, or a folder of them (a store, or a part of one).
 
     Raises SpecError where there is none, or where none says how it was made.
     """
-    folder = place / "predictions" if (place / "predictions").is_dir() else place
+    folder = location / "predictions" if (location / "predictions").is_dir() else location
     files = sorted(folder.glob("*.parquet")) if folder.is_dir() else [folder]
     tables = [(path, meta) for path in files if (meta := read_meta(path)) is not None]
     if not tables:
-        found = f"{len(files)} Parquet tables, none with" if files else "no Parquet table with"
+        tables_there = f"{len(files)} Parquet tables, none with" if files else "no Parquet table with"
         raise SpecError(
-            f"--baseline {place}: {found} a record of its model, images and view. A baseline is a table of "
+            f"--baseline {location}: {tables_there} a record of its model, images and view. A baseline is a table of "
             "the store, or what `eyechart baseline save` pinned"
         )
     return StoredTables(name, tables)
@@ -267,7 +267,7 @@ def _checked(path: Path, read: Callable[[Path], T]) -> T:
         raise BlockedError(f"baseline {path}: cannot be read ({error})") from error
 
 
-def read_baseline_like(baseline: Baseline | None, need: Need, images: ImageSet, whole: str) -> Predictions | None:
+def read_baseline_like(baseline: Baseline | None, need: Need, images: ImageSet, complete: str) -> Predictions | None:
     """What the baseline answered to the same images under the same view, under the model's own name; or None.
 
     A guess at what a checkpoint that nobody has asked yet will answer. `whole` is the fingerprint of the set that was
@@ -281,7 +281,7 @@ def read_baseline_like(baseline: Baseline | None, need: Need, images: ImageSet, 
         return None
     fitting = [
         (str(meta["model"]) != need.model, path) for path, meta in baseline.tables
-        if meta["images"]["fingerprint"] == whole and meta["view"] == need.view
+        if meta["images"]["fingerprint"] == complete and meta["view"] == need.view
     ]  # fmt: skip
     if not fitting:
         return None

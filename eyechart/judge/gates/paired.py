@@ -19,12 +19,12 @@ def loss(candidate: Measurement, baseline: Measurement, *, more_is_worse: bool) 
     A `lead`, turned around where less is worse, under the name of the measure, which is what margins go by.
     Raises ValueError where the two are not about the same images, or one has no interval.
     """
-    found = compared(candidate, baseline, PAIRED)
+    difference = compared(candidate, baseline, PAIRED)
     if more_is_worse:
-        return found
-    limits = None if found.limits is None else partial(_mirrored, found.limits)
-    low, high = found.possible
-    return replace(found, value=-found.value, limits=limits, possible=(-high, -low))
+        return difference
+    limits = None if difference.limits is None else partial(_mirrored, difference.limits)
+    low, high = difference.possible
+    return replace(difference, value=-difference.value, limits=limits, possible=(-high, -low))
 
 
 def cannot_show(images: int, least: float, margin: float) -> str:
@@ -42,8 +42,8 @@ def _mirrored(limits: Limits, alpha: float) -> tuple[float, float]:
 
 def _factor(candidate: Recipe, baseline: Recipe) -> Measurement:
     """Error rate on the factor's images: a ratio of two ratios would say less, and mix in the other images."""
-    given, inside = candidate.given(), candidate.given()["in_factor"]
-    one, other = given["predictions"], baseline.given()["predictions"]
+    arguments, inside = candidate.given(), candidate.given()["in_factor"]
+    one, other = arguments["predictions"], baseline.given()["predictions"]
     return replace(accuracy_drop(only(other, inside), only(one, inside)), measure="factor_error")
 
 

@@ -25,27 +25,27 @@ def pins(store: Path) -> Path:
     return store / "baselines"
 
 
-def find_baseline(given: str, here: Path, run: Run) -> Baseline:
+def find_baseline(named: str, here: Path, run: Run) -> Baseline:
     """Find what `--baseline` names: a model of the zoo, a pinned baseline, a table or a folder.
 
     Raises SpecError where it names nothing, or two things.
     """
     store = run.settings.store
-    is_model, is_pin = given in run.zoo.models, "/" not in given and (pins(store) / given).is_dir()
+    is_model, is_pin = named in run.zoo.models, "/" not in named and (pins(store) / named).is_dir()
     if is_model and is_pin:
         raise SpecError(
-            f"--baseline {given!r} is a model of zoo {run.zoo.name!r} and a pinned baseline; "
-            f"give {pins(store) / given} for the pinned one"
+            f"--baseline {named!r} is a model of zoo {run.zoo.name!r} and a pinned baseline; "
+            f"give {pins(store) / named} for the pinned one"
         )
     if is_model:
-        return ZooModel(given, run)
-    place = pins(store) / given if is_pin else (here / Path(given).expanduser()).resolve()
-    if place.exists():
-        return stored_tables(given if is_pin else place.stem, place)
+        return ZooModel(named, run)
+    location = pins(store) / named if is_pin else (here / Path(named).expanduser()).resolve()
+    if location.exists():
+        return stored_tables(named if is_pin else location.stem, location)
     names = [*run.zoo.models, *(pin["name"] for pin in pinned(store))]
     raise SpecError(
-        f"--baseline {given!r} is no model of zoo {run.zoo.name!r}, no pinned baseline, no file and no folder: "
-        f"{nearest(given, names)}"
+        f"--baseline {named!r} is no model of zoo {run.zoo.name!r}, no pinned baseline, no file and no folder: "
+        f"{nearest(named, names)}"
     )
 
 
@@ -70,8 +70,8 @@ def save(
     if name in run["models"]:
         raise SpecError(f"baseline {name!r}: a model of zoo {run['zoo']} has this name; --baseline could mean either")
     wanted = models or tuple(judged)
-    found = _tables(store, {key for model in wanted for key in judged[model]})
-    if not found:
+    tables = _tables(store, {key for model in wanted for key in judged[model]})
+    if not tables:
         raise SpecError(f"store {store} holds no predictions of the last run ({reports / 'verdicts.json'})")
     record = {
         "name": name,
@@ -79,9 +79,9 @@ def save(
         "zoo": run["zoo"],
         "models": {model: run["models"].get(model) for model in wanted},
         "precision": run["precision"],
-        "tables": len(found),
+        "tables": len(tables),
     }
-    _copy(found, record, target)
+    _copy(tables, record, target)
     return record
 
 

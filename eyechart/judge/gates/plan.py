@@ -78,8 +78,8 @@ def forecast(
     """
     if measurement.limits is None:
         raise ValueError(f"{measurement.measure} has no interval")
-    kept = bound.kept_by(measurement.value)
-    alpha = levels.pass_alpha if kept else levels.fail_alpha
+    passing = bound.kept_by(measurement.value)
+    alpha = levels.pass_alpha if passing else levels.fail_alpha
     low, high = measurement.limits(alpha)
     towards_high = bound.limit > measurement.value
     distance = high - measurement.value if towards_high else measurement.value - low
@@ -130,8 +130,8 @@ def assumed(need: Need, keys: NDArray[np.str_], labels: Ints, classes: int, rate
         table[np.arange(len(keys)), predicted] = np.log(confidence)
         return table
 
-    made = Predictions(need.model, need.image_set, need.view, keys, labels, predicted, confidence, logits)
-    return made if need.view == "original" else disturbed(made, need.view)
+    predictions = Predictions(need.model, need.image_set, need.view, keys, labels, predicted, confidence, logits)
+    return predictions if need.view == "original" else disturbed(predictions, need.view)
 
 
 def assumed_found(text: str) -> Found:

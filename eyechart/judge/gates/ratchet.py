@@ -49,19 +49,19 @@ def proposals(zoo: Zoo, verdicts: Iterable[Verdict], day: datetime.date) -> list
     for verdict in verdicts:
         if verdict.verdict is not Outcome.REPORTED and verdict.versus is None:
             by_behavior[verdict.behavior].append(verdict)
-    found = (_proposal(name, claims, zoo, day) for name, claims in sorted(by_behavior.items()))
-    return [proposal for proposal in found if proposal is not None]
+    proposed = (_proposal(name, claims, zoo, day) for name, claims in sorted(by_behavior.items()))
+    return [proposal for proposal in proposed if proposal is not None]
 
 
 def _proposal(behavior: str, claims: Sequence[Verdict], zoo: Zoo, day: datetime.date) -> Proposal | None:
-    kept = [claim for claim in claims if claim.verdict is Outcome.PASS]
+    records = [claim for claim in claims if claim.verdict is Outcome.PASS]
     excused = [claim for claim in claims if claim.verdict is Outcome.FAIL and claim.known_failure]
-    whole = {claim.model for claim in claims} == set(zoo.models) and len(claims) == len(zoo.models)
-    if not kept or not whole or len(kept) + len(excused) < len(claims):
+    complete = {claim.model for claim in claims} == set(zoo.models) and len(claims) == len(zoo.models)
+    if not records or not complete or len(records) + len(excused) < len(claims):
         return None
-    upper = kept[0].at_most is not None
-    now = kept[0].at_most if upper else kept[0].at_least
-    reached = [_reach(claim, upper) for claim in kept]
+    upper = records[0].at_most is not None
+    now = records[0].at_most if upper else records[0].at_least
+    reached = [_reach(claim, upper) for claim in records]
     if now is None or any(value is None for value in reached):
         return None
     values = [value for value in reached if value is not None]
@@ -69,7 +69,7 @@ def _proposal(behavior: str, claims: Sequence[Verdict], zoo: Zoo, day: datetime.
     if not (bound < now if upper else bound > now):
         return None
     own = zoo.bounds.get(behavior)
-    reason = f"Ratcheted on {day}: {len(kept)} of {len(claims)} models keep it by twice their uncertainty."
+    reason = f"Ratcheted on {day}: {len(records)} of {len(claims)} models keep it by twice their uncertainty."
     return Proposal(behavior, "at_most" if upper else "at_least", bound, own.reason if own else reason)
 
 

@@ -71,10 +71,10 @@ def rule(measurement: Measurement, bound: Bound, levels: Levels, *, sequential: 
     plan = looks(total)
     order = declared_order(measurement.recipe.tables()[0].keys) if len(plan) > 1 else None
     for look in plan:
-        found = measurement if order is None or look.images == total else _on(measurement, order[: look.images])
+        measured = measurement if order is None or look.images == total else _on(measurement, order[: look.images])
         at_look = levels.at_look(look.part)
-        if found is not None and (look.images == total or not is_open(found, bound, at_look)):
-            ruling = _ruling(found, bound, at_look)
+        if measured is not None and (look.images == total or not is_open(measured, bound, at_look)):
+            ruling = _ruling(measured, bound, at_look)
             break
     text = f"look {plan.index(look) + 1} of {len(plan)}: {look.images:,} of {total:,} images"
     return Ruling(
@@ -108,8 +108,8 @@ def _on(measurement: Measurement, rows: Ints) -> Measurement | None:
     if measurement.recipe is None:
         return None
     try:
-        kept = np.sort(rows)
-        at_look = measurement.recipe.on_rows(lambda _: kept).measure()
+        in_order = np.sort(rows)
+        at_look = measurement.recipe.on_rows(lambda _: in_order).measure()
     except (
         ValueError,
         NotApplicableError,

@@ -16,8 +16,8 @@ def check_counts(count: int, **parts: int) -> None:
     if count < 1:
         raise ValueError(f"nothing was counted (n = {count}), so there is nothing to measure")
     if min(parts.values()) < 0 or sum(parts.values()) > count:
-        found = ", ".join(f"{name} = {part}" for name, part in parts.items())
-        raise ValueError(f"expected counts from 0 to n = {count}, together at most n; found {found}")
+        stated = ", ".join(f"{name} = {part}" for name, part in parts.items())
+        raise ValueError(f"expected counts from 0 to n = {count}, together at most n; found {stated}")
 
 
 def widen_for_unseen(

@@ -49,17 +49,17 @@ def p_value(limits: Limits, value: float, bound: float) -> float:
         limit = limits(math.exp(exponent))[side]
         return limit < bound if side else limit > bound
 
-    kept, left_out = math.log(SMALLEST), math.log(0.5) - 1e-9
-    if leaves_out(kept):
+    inside, left_out = math.log(SMALLEST), math.log(0.5) - 1e-9
+    if leaves_out(inside):
         return SMALLEST
     if not leaves_out(left_out):
         return 0.5
-    while left_out - kept > 1e-6:
-        middle = (kept + left_out) / 2
+    while left_out - inside > 1e-6:
+        middle = (inside + left_out) / 2
         if leaves_out(middle):
             left_out = middle
         else:
-            kept = middle
+            inside = middle
     return math.exp(left_out)
 
 

@@ -63,10 +63,10 @@ def _head(report: Report) -> Iterator[str]:
     run, count = report.run, Counter(kind(claim) for claim in report.claims)
     words = {"pass": "pass", "F": "fail", "known": "fail for a known reason", "?": "are inconclusive",
              "B": "are blocked", "n/a": "are not applicable"}  # fmt: skip
-    told = ", ".join(f"{count[name]} {text}" for name, text in words.items() if count[name])
+    counted = ", ".join(f"{count[name]} {text}" for name, text in words.items() if count[name])
     yield f"<h1>Eyechart: zoo {escape(str(run.get('zoo')))}</h1>"
     yield f'<p class="faint">{escape(str(run.get("started")))} · exit code {escape(str(run.get("exit_code", "?")))}</p>'
-    yield f"<p><strong>{len(report.claims)} claims</strong>: {escape(told) or 'none judged'}.</p>"
+    yield f"<p><strong>{len(report.claims)} claims</strong>: {escape(counted) or 'none judged'}.</p>"
     if run.get("limit"):
         yield f'<p class="notice">A subset: at most {run["limit"]:,} images a set.</p>'
     if run.get("stopped_early"):
@@ -123,16 +123,16 @@ def _open(report: Report, anchors: Mapping[int, str]) -> Iterator[str]:
         yield f'<ul class="points">{"".join(undecided)}</ul></details>'
 
 
-def _point(claim: Verdict, what: str, told: str, anchors: Mapping[int, str]) -> str:
+def _point(claim: Verdict, what: str, text: str, anchors: Mapping[int, str]) -> str:
     look, word = _LOOKS[kind(claim)]
     return (
         f'<li><a class="{look}" href="#{anchors[id(claim)]}"><strong>{word}</strong></a> '
-        f"<strong>{escape(claim.model)}</strong> {escape(what)}: {escape(told)}</li>"
+        f"<strong>{escape(claim.model)}</strong> {escape(what)}: {escape(text)}</li>"
     )
 
 
 def _sections(report: Report, anchors: Mapping[int, str]) -> Iterator[str]:
-    order = {model: place for place, model in enumerate(_models(report))}
+    order = {model: position for position, model in enumerate(_models(report))}
     for name in properties(report.claims):
         yield f'<h2 id="property-{escape(name)}">{escape(name)}</h2>'
         groups: dict[tuple[str, str | None], list[Verdict]] = defaultdict(list)
