@@ -73,6 +73,7 @@ MODELS = {
     "no-features": {"source": "python", "factory": "tests.test_bad_claims:without_features", "version": "1"},
     "first-half": {**recorded(phone="first.csv", no_cells="cells.csv"), "allow_missing": 0.6},
     "second-half": {**recorded(phone="second.csv"), "allow_missing": 0.6},
+    "both-halves": recorded(phone="both.csv"),  # with it, most recordings name each image
 }
 
 
@@ -151,6 +152,7 @@ def zoo(tmp_path_factory) -> Path:
     decisions = [{"imagename": Path(name).name, "object_response": shape, "category": shape} for name, shape in names]
     table(root / "first.csv", decisions[::2])
     table(root / "second.csv", decisions[1::2])
+    table(root / "both.csv", decisions)
     table(root / "cells.csv", [{"key": f"fog/1/{number}.png", "predicted": 0, "label": 0} for number in range(4)])
     (root / "models.yaml").write_text(
         json.dumps({"zoos": {"bad": {"image_sets": SETS, "models": MODELS}, "own": OF_ONES_OWN}})
