@@ -216,13 +216,15 @@ def test_a_run_that_stops_early_says_what_it_left(ready: Project):
 
 
 def test_a_behavior_that_judges_nothing_is_no_success(tmp_path: Path):
-    """Its claim was made: to pass, it must be judged. The end of the run counts it."""
+    """Its claim was made: to pass, it must be judged. It fails with a record that says so."""
     made = project(tmp_path / "project", {"test_odd.py": NOTHING})
     made.fill({"solid": TOYS["solid"]}, images=60)
     run = made.pytest("behaviors/")
     assert run.code == 1
-    assert "test_odd.py::test_forgets[validation] judged nothing" in run.text
-    assert "coverage: 1 claims made, 0 judged" in run.text
+    (record,) = run.records
+    assert record["verdict"] == "fail"
+    assert "test_odd.py::test_forgets[validation] judged nothing" in record["reason"]
+    assert record["reason"] in run.text
 
 
 NOTHING = '''

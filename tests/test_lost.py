@@ -103,18 +103,18 @@ def test_a_behavior_file_that_cannot_be_imported_stops_the_run_before_anything_i
     assert not any(path.exists() for path in earlier), "an earlier run's verdicts are never taken for this one's"
 
 
-@pytest.mark.parametrize("fault", ["raise KeyError('typo')", "assert not 'typo'"], ids=["exception", "assertion"])
-def test_a_behavior_that_raises_is_a_failure_without_a_verdict(store, zoo, tmp_path, fault):
-    """An exception in a behavior, an assertion of its own included, is no verdict, and no known failure excuses it."""
+@pytest.mark.parametrize(
+    ("fault", "code"), [("raise KeyError('typo')", 1), ("assert not 'typo'", 0)], ids=["exception", "assertion"]
+)
+def test_a_known_failure_excuses_an_assertion_and_no_crash(store, zoo, tmp_path, fault, code):
+    """Both are failures with a record; what crashed has shown nothing that could have been known."""
     root = project(tmp_path / "project", {"test_dying.py": DYING.replace("os._exit(7)", fault)})
     known = {"test_dying.py::test_fatal[validation]": "Falls down the stairs."}
     zoo = zoo_file(tmp_path / "models.yaml", {"b": toy("saint", version="b", known_failures=known)})
     run = run_pytest("behaviors/", "--models", zoo, "--store", store, "--limit", 40, reports=tmp_path / "r", root=root)
-    assert run.code == 1
-    assert "typo" in run.text
-    assert len(run.claims) == 3
-    assert "1 failed, 3 passed" in run.text
-    (trouble,) = run.run["troubles"]
-    assert trouble["test"] == "behaviors/test_dying.py::test_fatal[b-validation]"
-    assert "typo" in trouble["what"]
-    assert run.run["exit_code"] == 1
+    assert run.code == run.run["exit_code"] == code
+    assert len(run.claims) == 4
+    (fatal,) = [record for record in run.claims if record["behavior"].endswith("::test_fatal[validation]")]
+    assert (fatal["verdict"], fatal["known_failure"]) == ("fail", None if code else "Falls down the stairs.")
+    assert "typo" in fatal["reason"]
+    assert ("1 failed, 3 passed" if code else "3 passed, 1 xfailed") in run.text
