@@ -12,9 +12,12 @@ import pytest
 from scipy import special, stats
 
 from eyechart import measures
+from eyechart.judge.gates.ruling import rule
+from eyechart.judge.verdict import Bound, Outcome
 from eyechart.measures.accuracy import share
 from eyechart.measures.intervals import mean_limits
 from eyechart.measures.ratios import Ratio, mean_of_ratios, ratio_difference
+from eyechart.zoo.levels import Levels
 from tests.answers import answers, right_or_wrong
 from tests.trials import ALPHA, misses, tolerated
 
@@ -145,6 +148,22 @@ def test_levels_near_their_ends(measure, level_rates, truth, alpha):
     """Most assets are always named, or never at the worst: those that are not may be among the ones not drawn."""
     simulate = partial(simulate_levels_near_an_end, level_rates, measure, alpha)
     assert max(misses(truth, simulate, 400, seed=10)) <= tolerated(400, alpha)
+
+
+def passes_in_looks(rng):
+    """Judge three levels in looks; one has 20 of 20,000 images and is right at the bound, the others always."""
+    rare = rng.choice(20_000, 20, replace=False)
+    level = np.arange(20_000) % 2
+    level[rare] = 2
+    wrong = (level == 2) & (rng.random(20_000) > 0.6)
+    measured = measures.worst_level(answered(wrong), level, np.arange(20_000))
+    return rule(measured, Bound(at_least=0.6), Levels(claims=100), sequential=True).outcome is Outcome.PASS
+
+
+def test_looks_do_not_pass_a_level_that_they_have_not_seen():
+    """A third of the first looks lack the rare level; by the levels at hand alone, these all passed."""
+    passed = [passes_in_looks(np.random.default_rng(seed)) for seed in range(60)]
+    assert sum(passed) <= 60 * tolerated(60)
 
 
 def test_levels_without_clusters_would_not_do():
