@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -15,7 +16,7 @@ from scipy import stats
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.judge.gates.report import coverage, with_holm
 from eyechart.judge.gates.ruling import p_fail, rule
-from eyechart.judge.verdict import Bound, Outcome, Verdict, decide, require_possible
+from eyechart.judge.verdict import Bound, Outcome, Verdict, as_record, decide, require_possible
 from eyechart.measures import accuracy, calibration_error, error_ratio
 from eyechart.measures.accuracy import share
 from eyechart.measures.measurement import Measurement
@@ -251,3 +252,11 @@ def test_a_bound_is_a_number(number: float):
     """Compared with anything else, everything is undecided, or kept."""
     with pytest.raises(SpecError, match="a bound is a number"):
         Bound(at_most=number)
+
+
+def test_a_record_is_json_whatever_was_measured():
+    """A recorded probability of 0 for the true class makes the likelihood infinite, which JSON cannot say: null."""
+    written = as_record(record(None, value=math.inf, low=1.0, high=math.inf, verdict=Outcome.REPORTED))
+    assert (written["value"], written["low"], written["high"]) == (None, 1.0, None)
+    assert written["reason"].endswith("the value is inf")
+    json.dumps(written, allow_nan=False)

@@ -166,3 +166,11 @@ def test_error_consistency_is_undefined_without_mistakes():
     """Nothing is known, and that is what it says."""
     found = measures.error_consistency(right_or_wrong(1, 1), right_or_wrong(1, 1))
     assert (found.value, found.interval) == (0.0, (-1.0, 1.0))
+
+
+def test_proper_scores_are_of_one_right_label():
+    """Neither is defined where several classes are right, of any image; calibration is."""
+    one = answers([0, 1], [0, 0], probabilities=[[0.8, 0.2], [0.6, 0.4]])
+    several = replace(one, also={str(one.keys[1]): (0,)})
+    names = [{each.measure for each in measures.calibration_error(table).companions} for table in (one, several)]
+    assert names == [{"ece_15_equal_width", "nll", "brier"}, {"ece_15_equal_width"}]
