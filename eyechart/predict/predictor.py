@@ -13,19 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eyechart.errors import BlockedError, NotApplicableError, StoreError
-from eyechart.images.image_set import ImageSet
-from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import (
     Job,
-    features_table,
     finish,
     keep_contract,
     keep_probe,
     keep_search,
     means_of,
-    predictions_table,
 )
-from eyechart.predict.chunk import Chunk
+from eyechart.predict.engine import Engine, Lease, LocalEngine
 from eyechart.predict.locating import TRAINING, Locator
 from eyechart.predict.needs import FEATURES, Need
 from eyechart.predict.pace import Pace
@@ -50,6 +46,7 @@ class Predictor:
         self.locator = Locator(run, progress)
         self._progress = progress
         self._pace = Pace(run)
+        self._engine: Engine = LocalEngine(run, self._pace)
 
     def prepare(self, needs: set[Need]) -> None:
         """Meet every need. What cannot be met is blocked with its reason and stops nothing else.
@@ -184,28 +181,20 @@ class Predictor:
             raise BlockedError(f"image set {task!r}: {error}") from error
 
     def _predict_set(self, name: str, jobs: list[Job]) -> None:
+        for job, start, table in self._engine.answers(self._leases(name, jobs), self._refuse):
+            self.run.store.write_part(job.key, start, table, means_of(self.run))
+            self._progress.step(len(table), f"{job.need.model} {job.need.image_set} {job.need.view}")
+        for job in jobs:
+            if job.need not in self.run.addresses:
+                self._keep(job, finish)
+
+    def _leases(self, name: str, jobs: list[Job]) -> Iterator[Lease]:
+        """What is to be answered, a chunk at a time, without the jobs that were refused meanwhile."""
         run, images = self.run, self.locator.images(name)
         answered = {job.key: run.store.answered(job.key, len(images), means_of(run)) for job in jobs}
         for start in range(0, len(images), CHUNK):
             rows = np.arange(start, min(start + CHUNK, len(images)))
             todo = [job for job in jobs if job.need not in run.addresses and not answered[job.key][rows].all()]
             self._progress.step((len(jobs) - len(todo)) * len(rows), name)
-            try:
-                if todo:
-                    self._predict_chunk(images, rows, todo)
-            except BlockedError as error:  # images that cannot be read block what is asked of this set, and no other
-                for job in todo:
-                    self._refuse(job, error)
-        for job in jobs:
-            if job.need not in run.addresses:
-                self._keep(job, finish)
-
-    def _predict_chunk(self, images: ImageSet, rows: Ints, jobs: list[Job]) -> None:
-        chunk = Chunk(images, rows, jobs, self._pace, self.run.cost, self._refuse)
-        for job, answers, shares in chunk.answers():
-            if job.need.view == FEATURES:
-                table = features_table(images, rows, answers)
-            else:
-                table = predictions_table(job, rows, answers, shares)
-            self.run.store.write_part(job.key, int(rows[0]), table, means_of(self.run))
-            self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {job.need.view}")
+            if todo:
+                yield Lease(images, rows, todo)

@@ -149,6 +149,14 @@ class Run:
         tolerated = [*self.image_sets.get(need.image_set, {}).get("notes", ()), address.note]
         return "; ".join(filter(None, [self.assumptions.get(need.model), *tolerated, self._padded(need, address)]))
 
+    def remarks(self) -> dict[str, list[str]]:
+        """What is to be said of image sets, and of which: those that are made of others share it."""
+        remarks: dict[str, list[str]] = {}
+        for name, about in self.image_sets.items():
+            for note in about.get("notes", ()):
+                remarks.setdefault(note, []).append(name)
+        return remarks
+
     def _padded(self, need: Need, address: Address) -> str:
         if need.view == ORIGINAL or not address.key or "padded" not in self.store.columns(address.key):
             return ""
