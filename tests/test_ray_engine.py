@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from eyechart.predict.locating import Locator
 from eyechart.predict.needs import Need
 from eyechart.predict.predictor import Predictor
 from eyechart.predict.ray_engine import Answering, Order
@@ -118,7 +119,7 @@ def test_a_machine_with_other_weights_is_refused(zoo, tmp_path):
     need = Need("net", "photos")
     run = Run(zoo, Settings(tmp_path, device="cpu"))
     actor = Answering(zoo, run.settings)
-    key = Predictor(run, Progress(io.StringIO())).job(need).key
+    key = Locator(run, Progress(io.StringIO())).job(need).key
     [(_, table, error)] = actor.answer(Order("photos", 0, 40, ((need, key),))).answers
     assert error is None
     assert len(table) == 40

@@ -149,19 +149,13 @@ class Predictor:
                 continue
             # A checkpoint whose resolution had to be made anew may turn out to have its predictions.
             if not self.locator.locate(need):
-                yield self.job(need)
-
-    def job(self, need: Need) -> Job:
-        """What it takes to meet a need. Raises BlockedError or NotApplicableError where that is not to be had."""
-        checkpoint, images = self.locator.checkpoint(need.model), self.locator.images(need.image_set)
-        readout = None if need.view == FEATURES or need.is_probe else self.locator.readout(need)
-        return Job(need, self.locator.key(checkpoint.resolved, need), checkpoint, images, readout)
+                yield self.locator.job(need)
 
     def _embedding_jobs(self, probe: Job) -> list[Job]:
         """What must be embedded before a probe can be fitted, unless it is stored."""
         task = probe.need.image_set
         needs = [Need(probe.need.model, name, FEATURES) for name in (task, task + TRAINING)]
-        return [self.job(need) for need in needs if not self.locator.locate(need)]
+        return [self.locator.job(need) for need in needs if not self.locator.locate(need)]
 
     def _keep(self, job: Job, keep: Callable[[Run, Job], None]) -> None:
         """Find an outcome and keep it, or note why there is none."""

@@ -23,9 +23,9 @@ import pyarrow as pa
 
 from eyechart.errors import BlockedError, EyechartError, NotApplicableError
 from eyechart.predict.engine import Lease, LocalEngine, Refuse
+from eyechart.predict.locating import Locator
 from eyechart.predict.needs import Need
 from eyechart.predict.pace import Pace
-from eyechart.predict.predictor import Predictor
 from eyechart.predict.run import Cost, Run, Settings
 from eyechart.progress import Progress
 
@@ -63,7 +63,7 @@ class Answering:
         """Answer for a zoo. The store is used where it is mounted; elsewhere this machine indexes for itself."""
         store = settings.store if settings.store.is_dir() else Path(tempfile.gettempdir(), "eyechart-store")
         settings = replace(settings, store=store, engine="local")
-        self._predictor = Predictor(Run(zoo, settings), Progress(io.StringIO()))
+        self._locator = Locator(Run(zoo, settings), Progress(io.StringIO()))
         self._jobs: dict[Need, Job] = {}
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
@@ -73,19 +73,19 @@ class Answering:
 
     def answer(self, order: Order) -> Answered:
         """Answer one order."""
-        run = self._predictor.run
+        run = self._locator.run
         run.cost = Cost()
         return Answered(order, list(self._answers(order)), run.cost)
 
     def _answers(self, order: Order) -> Iterator[Answer]:
-        run, refused = self._predictor.run, []
+        run, refused = self._locator.run, []
 
         def refuse(job: Job, error: BlockedError | NotApplicableError) -> None:
             refused.append((job.need, None, error))
 
         try:
             jobs = [self._job(need, key) for need, key in order.keys]
-            images = self._predictor.locator.images(order.image_set)
+            images = self._locator.images(order.image_set)
         except (BlockedError, NotApplicableError) as error:
             yield from ((need, None, error) for need, _ in order.keys)
             return
@@ -97,7 +97,7 @@ class Answering:
     def _job(self, need: Need, key: str) -> Job:
         """Make the job that meets a need. Raises BlockedError where this machine has another checkpoint or images."""
         if need not in self._jobs:
-            job = self._predictor.job(need)
+            job = self._locator.job(need)
             if job.key != key:
                 raise BlockedError(
                     f"machine {platform.node()} would answer {need.image_set} by other weights, images or code than "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 from pydantic import model_validator
 
 from eyechart.errors import BlockedError
-from eyechart.images.decoding import OTHER_SUFFIXES, SUFFIXES
+from eyechart.images.decoding import suffixes
 from eyechart.images.entries import PixelsEntry
 from eyechart.images.files import facts_of
 from eyechart.images.image_set import ImageSet
@@ -19,9 +20,9 @@ from eyechart.images.joining import match
 from eyechart.images.labels import LabelSpace
 from eyechart.images.published import imagenet_labels
 from eyechart.images.readers.around import Around
-from eyechart.images.readers.assembling import Listed, assemble
+from eyechart.images.readers.assembling import SHOWN, Listed, assemble, some
 from eyechart.images.tables import read_table
-from eyechart.images.walking import files_under
+from eyechart.images.walking import files_under, folders_in
 from eyechart.store import Store
 
 NAME_COLUMNS = ("filename", "file_name", "key")
@@ -51,13 +52,17 @@ class FolderSet(PixelsEntry):
 def read(name: str, spec: FolderSet, around: Around) -> ImageSet:
     """Index a folder. Raises BlockedError where it is missing, incomplete, unreadable, or has a class outside."""
     root = existing(name, around.path(spec.path))
-    paths, elsewhere = images_under(root, None if spec.labels else len(spec.levels) + 2)
+    table = existing(name, around.path(spec.annotations)) if spec.annotations else None
+    depth = None if spec.labels else len(spec.levels) + 2
+    contents = contents_of(root, depth, {table})
     space = around.labels(name)
-    images = listed(name, root, paths, spec, space, store=around.store)
-    if spec.annotations:
-        annotations = _annotated(name, existing(name, around.path(spec.annotations)), images)
+    if not contents.images:
+        raise BlockedError(_nothing(name, root, spec, space, contents))
+    images = listed(name, root, contents.images, spec, space, store=around.store)
+    if table:
+        annotations = _annotated(name, table, images)
         images = replace(images, annotations={**annotations, **images.annotations})  # the folders' own count more
-    return assemble(name, spec, space, replace(images, left_out=keys_of(elsewhere, root)))
+    return assemble(name, spec, space, replace(images, notes=contents.left_out(root)))
 
 
 def keys_of(paths: Sequence[Path], root: Path) -> list[str]:
@@ -116,20 +121,81 @@ def existing(name: str, path: Path) -> Path:
     return path
 
 
-def images_under(root: Path, depth: int | None) -> tuple[list[Path], list[Path]]:
-    """Find the image files at one depth under `root` (1 is directly in it) or at any, and those that are elsewhere.
+@dataclass(frozen=True)
+class Contents:
+    """What a folder holds: images at the depth of a layout, images that are elsewhere, and files that are no image."""
 
-    Files whose suffix says that they are images of a kind that is not read count as elsewhere.
+    images: list[Path]
+    elsewhere: list[Path]
+    others: list[Path]
+
+    def left_out(self, root: Path) -> list[str]:
+        """Say what of it is not judged."""
+        notes = []
+        if self.elsewhere:
+            some_keys = some(keys_of(self.elsewhere, root))
+            notes.append(f"{len(self.elsewhere):,} image files are left out by their place: {some_keys}")
+        if self.others:
+            kinds = Counter(path.suffix.lower() or "without suffix" for path in self.others)
+            counts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(SHOWN))
+            notes.append(
+                f"{len(self.others):,} files are no images of a kind that is read ({counts}): "
+                f"{some(keys_of(self.others, root))}"
+            )
+        return notes
+
+
+def contents_of(root: Path, depth: int | None, known: Collection[Path | None] = ()) -> Contents:
+    """Look for image files at one depth under `root` (1 is directly in it) or at any; `known` files are passed over.
+
+    Hidden images count as elsewhere, whatever their depth; other hidden files are passed over.
     Raises OSError for a link that leads back to a folder it is in.
     """
-    at_depth, elsewhere = [], []
+    contents = Contents([], [], [])
     for path in sorted(files_under(root)):
-        kind = path.suffix.lower()
-        if kind in SUFFIXES and depth in (None, len(path.relative_to(root).parts)):
-            at_depth.append(path)
-        elif kind in SUFFIXES or kind in OTHER_SUFFIXES:
-            elsewhere.append(path)
-    return at_depth, elsewhere
+        hidden = path.name.startswith(".")
+        if path.suffix.lower() in suffixes():
+            at_depth = depth in (None, len(path.relative_to(root).parts)) and not hidden
+            (contents.images if at_depth else contents.elsewhere).append(path)
+        elif not hidden and path not in known:
+            contents.others.append(path)
+    return contents
+
+
+def _nothing(name: str, root: Path, spec: FolderSet, space: LabelSpace, contents: Contents) -> str:
+    """Say what a folder holds that has no image where the layout has them, and which key reads that."""
+    layout = "/".join(["IMAGE"] if spec.labels else [*(level.upper() for level in spec.levels), "CLASS", "IMAGE"])
+    start = f"image set {name!r} is empty: {root} holds no image in the layout 'folder', {layout}"
+    folders = folders_in(root)
+    if not contents.elsewhere:
+        held = "; ".join(contents.left_out(root)) or f"it holds no files at all, and {len(folders):,} folders"
+        return f"{start}: {held}"
+    depths = Counter(len(path.relative_to(root).parts) for path in contents.elsewhere)
+    depth, count = depths.most_common(1)[0]
+    first = next(key for key in keys_of(contents.elsewhere, root) if key.count("/") == depth - 1)
+    if depth == 1:
+        held = f"{count:,} images directly in it, such as {first}; {len(folders):,} folders"
+        if root.name in space.names:
+            advice = f"it is a class folder itself: say `path: {Path(spec.path).parent.as_posix()}`"
+        else:
+            advice = "say `labels: FILE`, a list of file names and classes, which docs/images.md describes"
+    else:
+        held = f"{count:,} images {depth - 1} folders down, such as {first}; {len(folders):,} folders ({some(folders)})"
+        advice = _levels(spec, Path(first).parts, space)
+    return f"{start}. It holds {held}: {advice}"
+
+
+def _levels(spec: FolderSet, parts: Sequence[str], space: LabelSpace) -> str:
+    """Say which keys read images that have other folders above them than the layout; `parts` is the path of one."""
+    if parts[0] in space.names:
+        return "class folders hold the images themselves: move them up, or say `labels: FILE`, a list of their classes"
+    further = len(parts) - 2
+    names = ", ".join(f"NAME{number}" for number in range(1, further + 1)) if further > 1 else "NAME"
+    levels = f"say `levels: [{names}]`, which makes annotations of the folders above the classes"
+    if further <= len(spec.levels):
+        return levels if further else "say no `levels`"
+    inner = Path(spec.path, *parts[: further - len(spec.levels)])
+    return f"say `path: {inner.as_posix()}`, or {levels}"
 
 
 def _looked_up(name: str, files: Sequence[str]) -> list[int]:
