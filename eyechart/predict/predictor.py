@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eyechart.errors import BlockedError, NotApplicableError, StoreError
-from eyechart.images.image_set import ImageSet
-from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import (
     Job,
-    features_table,
     finish,
     keep_contract,
     keep_probe,
     keep_search,
     means_of,
-    predictions_table,
 )
-from eyechart.predict.chunk import Chunk
+from eyechart.predict.engine import Engine, Lease, LocalEngine
 from eyechart.predict.locating import TRAINING, Locator
 from eyechart.predict.needs import FEATURES, Need
 from eyechart.predict.pace import Pace
@@ -33,9 +28,6 @@ from eyechart.predict.recorded import RecordedAnswers
 from eyechart.predict.run import Run
 from eyechart.predict.searches import judged_views, most_answers
 from eyechart.progress import Progress
-
-if TYPE_CHECKING:
-    from eyechart.checkpoints.checkpoint import Checkpoint
 
 CHUNK = 512
 """Images read, answered and written to disk at a time."""
@@ -50,6 +42,14 @@ class Predictor:
         self.locator = Locator(run, progress)
         self._progress = progress
         self._pace = Pace(run)
+        self._engine = self._engine_of(run.settings.engine)
+
+    def _engine_of(self, name: str) -> Engine:
+        if name == "ray":
+            from eyechart.predict.ray_engine import RayEngine
+
+            return RayEngine(self.run)
+        return LocalEngine(self.run, self._pace)
 
     def prepare(self, needs: set[Need]) -> None:
         """Meet every need. What cannot be met is blocked with its reason and stops nothing else.
@@ -113,8 +113,7 @@ class Predictor:
         searches = [job for job in jobs.values() if job.need.search]
         self._progress.start(sum(len(self.locator.images(job.need.image_set)) for job in tables))
         try:
-            for name in dict.fromkeys(job.need.image_set for job in tables):
-                self._predict_set(name, [job for job in tables if job.need.image_set == name])
+            self._predict(tables)
         finally:
             self._progress.close()
             self._pace.keep()
@@ -141,7 +140,7 @@ class Predictor:
                 RecordedAnswers(self.run).take(need, self.locator.images(need.image_set))
                 continue
             try:
-                checkpoint = self.locator.checkpoint(need.model)
+                self.locator.checkpoint(need.model)
             except BlockedError as error:
                 self.run.addresses.refuse(need, error)
                 for other in needs:
@@ -150,18 +149,13 @@ class Predictor:
                 continue
             # A checkpoint whose resolution had to be made anew may turn out to have its predictions.
             if not self.locator.locate(need):
-                yield self._job(need, checkpoint)
-
-    def _job(self, need: Need, checkpoint: Checkpoint) -> Job:
-        images = self.locator.images(need.image_set)
-        readout = None if need.view == FEATURES or need.is_probe else self.locator.readout(need)
-        return Job(need, self.locator.key(checkpoint.resolved, need), checkpoint, images, readout)
+                yield self.locator.job(need)
 
     def _embedding_jobs(self, probe: Job) -> list[Job]:
         """What must be embedded before a probe can be fitted, unless it is stored."""
         task = probe.need.image_set
         needs = [Need(probe.need.model, name, FEATURES) for name in (task, task + TRAINING)]
-        return [self._job(need, probe.checkpoint) for need in needs if not self.locator.locate(need)]
+        return [self.locator.job(need) for need in needs if not self.locator.locate(need)]
 
     def _keep(self, job: Job, keep: Callable[[Run, Job], None]) -> None:
         """Find an outcome and keep it, or note why there is none."""
@@ -183,29 +177,34 @@ class Predictor:
         except BlockedError as error:  # a claim about a group of tasks must say which of them
             raise BlockedError(f"image set {task!r}: {error}") from error
 
-    def _predict_set(self, name: str, jobs: list[Job]) -> None:
-        run, images = self.run, self.locator.images(name)
-        answered = {job.key: run.store.answered(job.key, len(images), means_of(run)) for job in jobs}
-        for start in range(0, len(images), CHUNK):
-            rows = np.arange(start, min(start + CHUNK, len(images)))
-            todo = [job for job in jobs if job.need not in run.addresses and not answered[job.key][rows].all()]
-            self._progress.step((len(jobs) - len(todo)) * len(rows), name)
-            try:
-                if todo:
-                    self._predict_chunk(images, rows, todo)
-            except BlockedError as error:  # images that cannot be read block what is asked of this set, and no other
-                for job in todo:
-                    self._refuse(job, error)
-        for job in jobs:
-            if job.need not in run.addresses:
+    def _predict(self, jobs: list[Job]) -> None:
+        """Keep each answer as it comes, and finish a table with its last one."""
+        due: dict[str, int] = {}
+        for job, rows, table in self._engine.answers(self._leases(jobs, due), self._refuse):
+            self.run.store.write_part(job.key, int(rows[0]), table, means_of(self.run))
+            self._progress.step(len(table), f"{job.need.model} {job.need.image_set} {job.need.view}")
+            due[job.key] -= 1
+            if not due[job.key] and job.need not in self.run.addresses:
                 self._keep(job, finish)
 
-    def _predict_chunk(self, images: ImageSet, rows: Ints, jobs: list[Job]) -> None:
-        chunk = Chunk(images, rows, jobs, self._pace, self.run.cost, self._refuse)
-        for job, answers, shares in chunk.answers():
-            if job.need.view == FEATURES:
-                table = features_table(images, rows, answers)
-            else:
-                table = predictions_table(job, rows, answers, shares)
-            self.run.store.write_part(job.key, int(rows[0]), table, means_of(self.run))
-            self._progress.step(len(rows), f"{job.need.model} {job.need.image_set} {job.need.view}")
+    def _leases(self, jobs: list[Job], due: dict[str, int]) -> Iterator[Lease]:
+        """What is to be answered, set by set and a chunk at a time, without the jobs that were refused meanwhile.
+
+        How many chunks each table lacks is noted in `due`.
+        """
+        for name in dict.fromkeys(job.need.image_set for job in jobs):
+            images = self.locator.images(name)
+            starts = range(0, len(images), CHUNK)
+            lacking: dict[int, list[Job]] = {start: [] for start in starts}
+            for job in (job for job in jobs if job.need.image_set == name):
+                answered = self.run.store.answered(job.key, len(images), means_of(self.run))
+                lacks = [start for start in starts if not answered[start : start + CHUNK].all()]
+                self._progress.step(int(answered.sum()), name)
+                due[job.key] = len(lacks)
+                for start in lacks:
+                    lacking[start].append(job)
+                if not lacks:
+                    self._keep(job, finish)
+            for start, asking in lacking.items():
+                if todo := [job for job in asking if job.need not in self.run.addresses]:
+                    yield Lease(images, np.arange(start, min(start + CHUNK, len(images))), todo)
