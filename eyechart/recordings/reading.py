@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,9 @@ _AS_WRITTEN = (*_KEYS, *_LABELS, *_PREDICTED, *(f"top{rank}" for rank in range(1
 
 _SUBJECT = re.compile(r"^\d{4}_[a-z0-9]+_[a-z0-9]+_\d+_[a-z]+_\d+_")
 """What the files of human subjects put before an image's name."""
+
+_MANY = re.compile(r"(prob\w*?|p|softmax|logits?|scores?|outputs?)[_\-. ]?", re.IGNORECASE)
+"""What stands before the class in the names of columns that hold one number a class."""
 
 _NUMBER = re.compile(r"-?\d+(\.\d*)?")
 """A class number as text; pandas writes 3.0 for 3 where a row was missing once."""
@@ -79,7 +82,7 @@ def read_recording(file: Path, space: LabelSpace, returns: str | None = None, la
         columns = _columns(file)
         if labels is not None:
             columns[_LABELS[0]] = _alone(labels)
-        recording = _recording(file, columns, space, returns)
+        recording = _recording(file, _with_matrices(file, columns, space), space, returns)
         _check_keys(file, recording.keys)
     except EyechartError:
         raise
@@ -132,6 +135,64 @@ def _array(column: pa.ChunkedArray) -> NDArray[Any]:
         raise ValueError(f"expected as many values in every row, found {sorted(map(str, lengths))[:5]}")
     values = np.asarray(values_column.flatten().to_numpy(zero_copy_only=False))
     return values.reshape(len(values_column), *lengths) if lengths else values.reshape(0, 0)
+
+
+def _with_matrices(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace) -> dict[str, NDArray[Any]]:
+    """Add the matrices that a CSV spreads over columns, one for each class, or writes as text, `[0.1, 0.9]`.
+
+    Raises BlockedError for columns of some classes only, and for text that is no list of numbers.
+    """
+    listed = {
+        name: _numbers_in(file, name, values)
+        for name, values in columns.items()
+        if name in ("logits", *_PROBABILITIES) and values.ndim == 1 and len(values) and _text(values[0])[:1] in "[("
+    }
+    columns = {**columns, **listed}
+    if any(columns[name].ndim == 2 for name in ("logits", *_PROBABILITIES) if name in columns):
+        return columns
+    numeric = {name: values for name, values in columns.items() if values.ndim == 1 and values.dtype.kind in "fiu"}
+    numbers = tuple(map(str, range(len(space))))
+    for classes in dict.fromkeys((space.names, numbers)):
+        for first in numeric:
+            start = first.removesuffix(classes[0])
+            if start != first and all(f"{start}{name}" in numeric for name in classes):
+                matrix = np.stack([numeric[f"{start}{name}"] for name in classes], axis=1).astype(np.float64)
+                return {**columns, "logits" if start.lower().startswith("logit") else _PROBABILITIES[0]: matrix}
+    _check_no_part(file, numeric, space)
+    return columns
+
+
+def _numbers_in(file: Path, column: str, values: NDArray[Any]) -> Floats:
+    """(n, k) numbers of lists that are written as text. Raises BlockedError."""
+    rows = []
+    for row, value in enumerate(values.tolist()):
+        text = _text(value)
+        try:
+            rows.append([float(each) for each in text.strip("[]() \n").replace(",", " ").split()])
+        except ValueError:
+            shortened = ", shortened where it was printed" * ("..." in text)
+            raise BlockedError(
+                f"recording {file}: expected a list of numbers under {column!r} in row {row}, found {text[:100]!r}"
+                f"{shortened}"
+            ) from None
+        if len(rows[-1]) != len(rows[0]):
+            raise BlockedError(f"recording {file}: row {row} lists {len(rows[-1])} numbers, the first {len(rows[0])}")
+    return np.array(rows, dtype=np.float64)
+
+
+def _check_no_part(file: Path, numeric: Iterable[str], space: LabelSpace) -> None:
+    """Raise BlockedError for columns such as `probability_1` that are there for other classes than the space has."""
+    of: dict[str, list[int]] = {}
+    for name in numeric:
+        start = name.rstrip("0123456789")
+        if start != name and _MANY.fullmatch(start):
+            of.setdefault(start, []).append(int(name.removeprefix(start)[:9]))
+    for start, classes in of.items():
+        if len(classes) > 1:
+            raise BlockedError(
+                f"recording {file}: the columns {start}{min(classes)} to {start}{max(classes)} are for {len(classes)} "
+                f"classes, label space {space.name!r} has {len(space)}, numbered from 0 to {len(space) - 1}"
+            )
 
 
 def _recording(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace, returns: str | None) -> Recording:
