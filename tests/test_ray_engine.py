@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from eyechart.predict.locating import Locator
@@ -120,10 +121,12 @@ def test_a_machine_with_other_weights_is_refused(zoo, tmp_path):
     run = Run(zoo, Settings(tmp_path, device="cpu"))
     actor = Answering(zoo, run.settings)
     key = Locator(run, Progress(io.StringIO())).job(need).key
-    [(_, table, error)] = actor.answer(Order("photos", 0, 40, ((need, key),))).answers
+    [(_, table, error)] = actor.answer(Order("photos", np.arange(40), ((need, key),))).answers
     assert error is None
     assert len(table) == 40
-    [(refused, table, error)] = Answering(zoo, run.settings).answer(Order("photos", 0, 40, ((need, "0" * 32),))).answers
+    [(refused, table, error)] = (
+        Answering(zoo, run.settings).answer(Order("photos", np.arange(40), ((need, "0" * 32),))).answers
+    )
     assert refused == need
     assert table is None
     assert "other weights, images or code than the machine that judges" in str(error)

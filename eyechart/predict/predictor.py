@@ -180,8 +180,8 @@ class Predictor:
     def _predict(self, jobs: list[Job]) -> None:
         """Keep each answer as it comes, and finish a table with its last one."""
         due: dict[str, int] = {}
-        for job, start, table in self._engine.answers(self._leases(jobs, due), self._refuse):
-            self.run.store.write_part(job.key, start, table, means_of(self.run))
+        for job, rows, table in self._engine.answers(self._leases(jobs, due), self._refuse):
+            self.run.store.write_part(job.key, int(rows[0]), table, means_of(self.run))
             self._progress.step(len(table), f"{job.need.model} {job.need.image_set} {job.need.view}")
             due[job.key] -= 1
             if not due[job.key] and job.need not in self.run.addresses:

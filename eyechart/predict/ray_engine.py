@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 from eyechart.errors import BlockedError, EyechartError, NotApplicableError
+from eyechart.measures.predictions import Ints
 from eyechart.predict.engine import Lease, LocalEngine, Refuse
 from eyechart.predict.locating import Locator
 from eyechart.predict.needs import Need
@@ -42,8 +42,7 @@ class Order:
     """A lease in plain data, for an actor that indexes and loads by itself: `keys` say what it must arrive at."""
 
     image_set: str
-    start: int
-    stop: int
+    rows: Ints
     keys: tuple[tuple[Need, str], ...]
 
 
@@ -89,7 +88,7 @@ class Answering:
         except (BlockedError, NotApplicableError) as error:
             yield from ((need, None, error) for need, _ in order.keys)
             return
-        lease = Lease(images, np.arange(order.start, order.stop), jobs)
+        lease = Lease(images, order.rows, jobs)
         engine = LocalEngine(run, Pace(run))
         yield from ((job.need, table, None) for job, _, table in engine.answers([lease], refuse))
         yield from refused
@@ -114,7 +113,7 @@ class RayEngine:
         """Answer for `run`; its zoo file, weights and images must be at the same paths on all machines."""
         self._run = run
 
-    def answers(self, leases: Iterable[Lease], refuse: Refuse) -> Iterator[tuple[Job, int, pa.Table]]:
+    def answers(self, leases: Iterable[Lease], refuse: Refuse) -> Iterator[tuple[Job, Ints, pa.Table]]:
         """Answer model by model, in whatever order the actors are done."""
         orders: dict[str, list[Order]] = defaultdict(list)
         jobs: dict[Need, Job] = {}
@@ -123,7 +122,7 @@ class RayEngine:
             for model in dict.fromkeys(job.need.model for job in lease.jobs):
                 keys = tuple((job.need, job.key) for job in lease.jobs if job.need.model == model)
                 images = lease.jobs[0].need.image_set
-                orders[model].append(Order(images, int(lease.rows[0]), int(lease.rows[-1]) + 1, keys))
+                orders[model].append(Order(images, lease.rows, keys))
         for model, of_model in orders.items():
             try:
                 yield from self._of_model(of_model, jobs, refuse)
@@ -137,7 +136,7 @@ class RayEngine:
 
     def _of_model(
         self, orders: list[Order], jobs: dict[Need, Job], refuse: Refuse
-    ) -> Iterator[tuple[Job, int, pa.Table]]:
+    ) -> Iterator[tuple[Job, Ints, pa.Table]]:
         run = self._run
         for answered in _answered(run, orders):
             run.cost.forward_seconds += answered.cost.forward_seconds
@@ -145,7 +144,7 @@ class RayEngine:
             run.cost.images_read += answered.cost.images_read
             for need, table, error in answered.answers:
                 if error is None:
-                    yield jobs[need], answered.order.start, table
+                    yield jobs[need], answered.order.rows, table
                 elif need not in run.addresses:
                     refuse(jobs[need], error)
 
