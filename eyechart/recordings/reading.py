@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from eyechart.images.arrays import read_arrays
 from eyechart.images.labels import LabelSpace
 from eyechart.images.tables import read_table
 from eyechart.measures.predictions import Floats, Ints
+from eyechart.recordings.matrices import PROBABILITIES, text_of, with_matrices
 
 NO_ANSWER = -1
 """Stands for "none of the classes"; it is never right."""
@@ -34,15 +35,11 @@ _KEYS = ("key", "keys", "file_name", "file_names", "imagename", "path")
 _LABELS = ("label", "labels", "ground_truth", "target", "targets", "category", "y_true")
 _PREDICTED = ("predicted", "predicted_class", "object_response", "prediction")
 _CONFIDENCE = ("confidence", "predicted_probability")
-_PROBABILITIES = ("probabilities", "softmax", "probs", "predictions", "outputs", "y_prob", "arr_0")
 _AS_WRITTEN = (*_KEYS, *_LABELS, *_PREDICTED, *(f"top{rank}" for rank in range(1, 11)))
 """Columns of a CSV that may hold names which look like numbers: image 0001, class 01."""
 
 _SUBJECT = re.compile(r"^\d{4}_[a-z0-9]+_[a-z0-9]+_\d+_[a-z]+_\d+_")
 """What the files of human subjects put before an image's name."""
-
-_MANY = re.compile(r"(prob\w*?|p|softmax|logits?|scores?|outputs?)[_\-. ]?", re.IGNORECASE)
-"""What stands before the class in the names of columns that hold one number a class."""
 
 _NUMBER = re.compile(r"-?\d+(\.\d*)?")
 """A class number as text; pandas writes 3.0 for 3 where a row was missing once."""
@@ -82,7 +79,7 @@ def read_recording(file: Path, space: LabelSpace, returns: str | None = None, la
         columns = _columns(file)
         if labels is not None:
             columns[_LABELS[0]] = _alone(labels)
-        recording = _recording(file, _with_matrices(file, columns, space), space, returns)
+        recording = _recording(file, with_matrices(file, columns, space), space, returns)
         _check_keys(file, recording.keys)
     except EyechartError:
         raise
@@ -137,64 +134,6 @@ def _array(column: pa.ChunkedArray) -> NDArray[Any]:
     return values.reshape(len(values_column), *lengths) if lengths else values.reshape(0, 0)
 
 
-def _with_matrices(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace) -> dict[str, NDArray[Any]]:
-    """Add the matrices that a CSV spreads over columns, one for each class, or writes as text, `[0.1, 0.9]`.
-
-    Raises BlockedError for columns of some classes only, and for text that is no list of numbers.
-    """
-    listed = {
-        name: _numbers_in(file, name, values)
-        for name, values in columns.items()
-        if name in ("logits", *_PROBABILITIES) and values.ndim == 1 and len(values) and _text(values[0])[:1] in "[("
-    }
-    columns = {**columns, **listed}
-    if any(columns[name].ndim == 2 for name in ("logits", *_PROBABILITIES) if name in columns):
-        return columns
-    numeric = {name: values for name, values in columns.items() if values.ndim == 1 and values.dtype.kind in "fiu"}
-    numbers = tuple(map(str, range(len(space))))
-    for classes in dict.fromkeys((space.names, numbers)):
-        for first in numeric:
-            start = first.removesuffix(classes[0])
-            if start != first and all(f"{start}{name}" in numeric for name in classes):
-                matrix = np.stack([numeric[f"{start}{name}"] for name in classes], axis=1).astype(np.float64)
-                return {**columns, "logits" if start.lower().startswith("logit") else _PROBABILITIES[0]: matrix}
-    _check_no_part(file, numeric, space)
-    return columns
-
-
-def _numbers_in(file: Path, column: str, values: NDArray[Any]) -> Floats:
-    """(n, k) numbers of lists that are written as text. Raises BlockedError."""
-    rows = []
-    for row, value in enumerate(values.tolist()):
-        text = _text(value)
-        try:
-            rows.append([float(each) for each in text.strip("[]() \n").replace(",", " ").split()])
-        except ValueError:
-            shortened = ", shortened where it was printed" * ("..." in text)
-            raise BlockedError(
-                f"recording {file}: expected a list of numbers under {column!r} in row {row}, found {text[:100]!r}"
-                f"{shortened}"
-            ) from None
-        if len(rows[-1]) != len(rows[0]):
-            raise BlockedError(f"recording {file}: row {row} lists {len(rows[-1])} numbers, the first {len(rows[0])}")
-    return np.array(rows, dtype=np.float64)
-
-
-def _check_no_part(file: Path, numeric: Iterable[str], space: LabelSpace) -> None:
-    """Raise BlockedError for columns such as `probability_1` that are there for other classes than the space has."""
-    of: dict[str, list[int]] = {}
-    for name in numeric:
-        start = name.rstrip("0123456789")
-        if start != name and _MANY.fullmatch(start):
-            of.setdefault(start, []).append(int(name.removeprefix(start)[:9]))
-    for start, classes in of.items():
-        if len(classes) > 1:
-            raise BlockedError(
-                f"recording {file}: the columns {start}{min(classes)} to {start}{max(classes)} are for {len(classes)} "
-                f"classes, label space {space.name!r} has {len(space)}, numbered from 0 to {len(space) - 1}"
-            )
-
-
 def _recording(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace, returns: str | None) -> Recording:
     def pick(names: Sequence[str]) -> NDArray[Any] | None:
         return next((columns[name] for name in names if name in columns), None)
@@ -203,7 +142,7 @@ def _recording(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace, 
         values = pick(names)
         return None if values is None else _classes(file, values, space)
 
-    logits, probabilities = columns.get("logits"), pick(_PROBABILITIES)
+    logits, probabilities = columns.get("logits"), pick(PROBABILITIES)
     if probabilities is not None and probabilities.ndim == 1 and returns is None:
         # some call the classes that were answered `predictions`, as others call a matrix
         columns, probabilities = {_PREDICTED[0]: probabilities, **columns}, None
@@ -221,7 +160,7 @@ def _recording(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace, 
     if predicted is None:
         raise BlockedError(
             f"recording {file} tells no predictions: it has {', '.join(map(repr, columns))}, expected one of "
-            f"{', '.join(map(repr, (*_PREDICTED, 'top1', 'logits', *_PROBABILITIES)))}"
+            f"{', '.join(map(repr, (*_PREDICTED, 'top1', 'logits', *PROBABILITIES)))}"
         )
     if confidence is not None and matrix is None:
         confidence = _numbers(file, confidence)
@@ -256,7 +195,7 @@ def _numbers(file: Path, values: NDArray[Any]) -> Floats:
     except (ValueError, TypeError):
         row = next(row for row, value in enumerate(values.tolist()) if not _is_number(value))
         raise BlockedError(
-            f"recording {file}: expected a confidence from 0 to 1 in row {row}, found {_text(values[row])!r}"
+            f"recording {file}: expected a confidence from 0 to 1 in row {row}, found {text_of(values[row])!r}"
         ) from None
 
 
@@ -269,11 +208,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _key(key: Any) -> str:
-    return _SUBJECT.sub("", _text(key))
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return _SUBJECT.sub("", text_of(key))
 
 
 def _top(matrix: NDArray[Any]) -> Floats:
@@ -310,7 +245,7 @@ def _classes(file: Path, values: NDArray[Any], space: LabelSpace) -> Ints:
             row = int(np.flatnonzero(~np.isfinite(values) | (values != np.round(values)))[0])
             raise BlockedError(f"recording {file}: expected a class in row {row}, found {values[row]}")
         return _classes(file, values.astype(np.int64), space)
-    names = ["" if value is None else _text(value) for value in values.tolist()]
+    names = ["" if value is None else text_of(value) for value in values.tolist()]
     if "" in names:
         raise BlockedError(f"recording {file}: expected a class in row {names.index('')}, found nothing")
     if all(_NUMBER.fullmatch(each) for each in names) and not set(names) <= set(space.names):
