@@ -181,20 +181,25 @@ class Predictor:
             raise BlockedError(f"image set {task!r}: {error}") from error
 
     def _predict_set(self, name: str, jobs: list[Job]) -> None:
-        for job, start, table in self._engine.answers(self._leases(name, jobs), self._refuse):
-            self.run.store.write_part(job.key, start, table, means_of(self.run))
+        for job, rows, table in self._engine.answers(self._leases(name, jobs), self._refuse):
+            self.run.store.write_part(job.key, rows, table, means_of(self.run))
             self._progress.step(len(table), f"{job.need.model} {job.need.image_set} {job.need.view}")
         for job in jobs:
             if job.need not in self.run.addresses:
                 self._keep(job, finish)
 
     def _leases(self, name: str, jobs: list[Job]) -> Iterator[Lease]:
-        """What is to be answered, a chunk at a time, without the jobs that were refused meanwhile."""
+        """What is to be answered, a chunk at a time, without the jobs that were refused meanwhile.
+
+        A chunk is of images that the same jobs lack, so that each image is read once and none is answered twice.
+        """
         run, images = self.run, self.locator.images(name)
-        answered = {job.key: run.store.answered(job.key, len(images), means_of(run)) for job in jobs}
-        for start in range(0, len(images), CHUNK):
-            rows = np.arange(start, min(start + CHUNK, len(images)))
-            todo = [job for job in jobs if job.need not in run.addresses and not answered[job.key][rows].all()]
-            self._progress.step((len(jobs) - len(todo)) * len(rows), name)
-            if todo:
-                yield Lease(images, rows, todo)
+        lacks = np.array([~run.store.answered(job.key, len(images), means_of(run)) for job in jobs])
+        self._progress.step(int(np.count_nonzero(~lacks)), name)
+        alike, first, kind = np.unique(lacks, axis=1, return_index=True, return_inverse=True)
+        for number in np.argsort(first).tolist():
+            lacking = [job for job, lacks_these in zip(jobs, alike[:, number].tolist(), strict=True) if lacks_these]
+            rows = np.flatnonzero(kind.ravel() == number)
+            for start in range(0, len(rows), CHUNK):
+                if todo := [job for job in lacking if job.need not in run.addresses]:
+                    yield Lease(images, rows[start : start + CHUNK], todo)
