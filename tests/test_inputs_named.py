@@ -65,14 +65,30 @@ class TestFolders:
         assert images.notes == ("2 images are copies of others by content, such as washer/c.png of bolt/a.png",)
 
     def test_images_without_a_place_are_named(self, tmp_path):
-        """Too high, too deep, or of a kind that is not read; a README and hidden files are no images."""
+        """Too high, too deep, hidden, or of a kind that is not read."""
         folder(tmp_path / "images", ["bolt/a.png", "b.png", "bolt/deep/c.png", "bolt/d.heic", "nut/.e.png"])
         put(tmp_path / "images/bolt/readme.txt", b"hello")
         images = index(tmp_path, FOLDER)
         assert images.keys.tolist() == ["bolt/a.png"]
         assert images.notes == (
-            "3 image files are left out by their place or kind: b.png, bolt/d.heic, bolt/deep/c.png",
+            "3 image files are left out by their place: b.png, bolt/deep/c.png, nut/.e.png",
+            "2 files are no images of a kind that is read (1 .heic, 1 .txt): bolt/d.heic, bolt/readme.txt",
+            "2 of 3 classes have no image: nut, washer",
         )
+
+    def test_images_are_known_by_what_the_installed_pillow_calls_them(self, tmp_path):
+        """`.jfif` and `.avif` are images like any other; what Pillow would draw by another program is none."""
+        kinds = {"jfif": "JPEG", "jpe": "JPEG", "avif": "AVIF", "jp2": "JPEG2000", "tga": "TGA", "pnm": "PPM"}
+        for kind, name in kinds.items():
+            put(tmp_path / f"images/bolt/a.{kind}", encoded(1, name))
+        put(tmp_path / "images/bolt/drawn.eps", encoded(1, "EPS"))
+        images = index(tmp_path, FOLDER)
+        assert {key.split(".")[1] for key in images.keys.tolist()} == kinds.keys()
+        assert all(image.shape == pixels(1).shape for image in images.read(np.arange(len(images))))
+        assert "1 files are no images of a kind that is read (1 .eps): bolt/drawn.eps" in images.notes
+        put(tmp_path / "images/bolt/drawn.png", encoded(1, "EPS"))
+        with pytest.raises(BlockedError, match=r"bolt/drawn\.png \(it is no image that Pillow knows\)"):
+            index(tmp_path, FOLDER)
 
     def test_what_is_no_file_is_named_and_not_waited_for(self, tmp_path):
         """A pipe would never end; a link may lead nowhere."""
@@ -125,8 +141,8 @@ class TestShards:
         shard(tmp_path / "shards/0.tar", {"a": {**sample, "jpg": encoded(2, "JPEG")}})
         with pytest.raises(BlockedError, match="sample a has jpg and png images"):
             index(tmp_path, SHARDS)
-        shard(tmp_path / "shards/0.tar", {"a": sample, "b": {"cls": b"1", "jpe": b""}})
-        with pytest.raises(BlockedError, match="sample b has no images, only cls, jpe"):
+        shard(tmp_path / "shards/0.tar", {"a": sample, "b": {"cls": b"1", "heic": b""}})
+        with pytest.raises(BlockedError, match="sample b has no images, only cls, heic"):
             index(tmp_path, SHARDS)
 
     @pytest.mark.parametrize("count", [b"two", b"", b"9" * 5000, b"\xff\xfe", b"-1"])

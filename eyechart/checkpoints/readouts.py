@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from eyechart.digest import digest
 from eyechart.errors import BlockedError
 from eyechart.images.labels import LabelSpace
+from eyechart.measures.predictions import softmax
 
 Answers: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 """(n, classes) logits."""
@@ -48,13 +49,6 @@ def readout(model: LabelSpace, images: LabelSpace) -> Readout:
         f"label space {model.name!r} ({len(model)} classes) cannot be read as {images.name!r} ({len(images)} classes): "
         "the image set's classes must be the model's, or some of them by the same names"
     )
-
-
-def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """(n, classes) probabilities, in float64."""
-    exact = np.asarray(logits, dtype=np.float64)
-    shifted = np.exp(exact - exact.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _mean(images: LabelSpace) -> Callable[[Answers], Answers]:

@@ -15,7 +15,6 @@ from eyechart.commands.saying import say
 from eyechart.errors import EyechartError, SpecError, nearest
 from eyechart.images.entries import PixelsEntry
 from eyechart.images.image_set import ImageSet
-from eyechart.images.labels import LabelSpace
 from eyechart.images.readers.computed import ComputedSet
 from eyechart.predict.run import Run, Settings
 from eyechart.store import Store
@@ -65,7 +64,7 @@ def check_set(zoo: Zoo, name: str, store: Store, known: str = "") -> bool:
     spec = zoo.image_sets[name]
     try:
         image_set = read_image_set(_lenient(zoo, name), name, store, None)
-        problems = [*_problems(image_set, spec, zoo.labels(name)), *_blocked(zoo, name, store)]
+        problems = [*_problems(image_set, spec), *_blocked(zoo, name, store)]
         classes = f"{len(set(image_set.labels.tolist()))} of {len(zoo.labels(name))} classes"
     except EyechartError as error:
         is_there = isinstance(spec, PixelsEntry) and zoo.image_path(spec.path).exists()
@@ -112,7 +111,7 @@ def _forgotten(zoo: Zoo, names: Sequence[str], store: Store) -> dict[str, str]:
     return fingerprints
 
 
-def _problems(image_set: ImageSet, spec: object, space: LabelSpace) -> list[str]:
+def _problems(image_set: ImageSet, spec: object) -> list[str]:
     if not isinstance(spec, PixelsEntry):
         return []
     problems = []
@@ -120,8 +119,6 @@ def _problems(image_set: ImageSet, spec: object, space: LabelSpace) -> list[str]
     if spec.count is not None and count != spec.count:
         off = f"{spec.count - count:,} missing" if count < spec.count else f"{count - spec.count:,} too many"
         problems.append(f"{count:,} images, expected {spec.count:,}: {off}")
-        if empty := [space.names[each] for each in sorted(set(range(len(space))) - set(image_set.labels.tolist()))]:
-            problems.append(f"{len(empty)} classes without an image, such as {', '.join(empty[:5])}")
     if len(image_set.unreadable) > spec.allow_unreadable:
         problems += [f"cannot be read: {each}" for each in image_set.unreadable]
     return problems

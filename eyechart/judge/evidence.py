@@ -15,7 +15,7 @@ from eyechart.images.labels import LabelSpace
 from eyechart.judge.claims import Claim
 from eyechart.measures import Cues
 from eyechart.measures.measurement import take
-from eyechart.measures.predictions import Bools, Predictions
+from eyechart.measures.predictions import Bools, Columns, Predictions
 from eyechart.predict.needs import Need
 from eyechart.predict.run import Run
 from eyechart.predict.searches import judged_views, searched_rows
@@ -223,7 +223,7 @@ def on_classes(predictions: Predictions, own: LabelSpace, wanted: LabelSpace) ->
             logits = np.log(shares)
         return replace(
             members, labels=new[members.labels], predicted=shares.argmax(axis=1), confidence=shares.max(axis=1),
-            logits_of=lambda: logits, also=also, recorded=None,
+            logits_of=lambda: logits, also=also, kept=Columns({}),
         )  # fmt: skip
 
     return replace(masked(predictions), derive=masked)
@@ -245,7 +245,7 @@ def _cell(keys: Strings, images: Strings, every: Predictions) -> Predictions:
     rows = rows_of[np.searchsorted(every.keys[rows_of], keys[order])]
     labels = {str(key): every.also[key] for key in keys.tolist() if key in every.also}
     also = {str(image): labels[str(key)] for key, image in zip(keys, images, strict=True) if str(key) in labels}
-    return replace(take(every, rows), keys=images[order], also=also, recorded=None)
+    return replace(take(every, rows), keys=images[order], also=also)
 
 
 def _level_columns(factor: str) -> list[str]:

@@ -136,6 +136,7 @@ def take(predictions: Predictions, rows: Ints | Bools) -> Predictions:
         predicted=predictions.predicted[rows],
         confidence=predictions.confidence[rows],
         logits_of=lambda: predictions.logits_of()[rows],
+        kept=predictions.kept.take(rows),
     )
 
 

@@ -9,7 +9,7 @@ import contextlib
 import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -20,10 +20,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from eyechart.errors import BlockedError, NotApplicableError
-from eyechart.measures.predictions import Absent, ByKey, Ints, Predictions
+from eyechart.measures.measurement import take
+from eyechart.measures.predictions import Floats, Ints, Predictions
 from eyechart.predict.contracts import Finding
 from eyechart.predict.needs import FEATURES, ORIGINAL, Address, Addresses, Need
 from eyechart.predict.searches import Found
+from eyechart.predict.tables import predictions_in
 from eyechart.store import Store
 from eyechart.zoo.zoo import Zoo
 
@@ -35,7 +37,8 @@ T = TypeVar("T")
 class Settings:
     """Options of a run that decide its predictions.
 
-    `images` is where relative paths of image sets start (`--data`); `limit` keeps a seeded subset of each set.
+    `images` is where relative paths of image sets start (`--data`); `limit` keeps a seeded subset of each set;
+    `engine` is where predictions are made, here (`local`) or on the machines of a cluster (`ray`).
     """
 
     store: Path
@@ -43,6 +46,7 @@ class Settings:
     device: str = "auto"
     precision: str = "fp32"
     limit: int | None = None
+    engine: str = "local"
 
 
 @dataclass
@@ -104,43 +108,21 @@ class Run:
         return self._read[need]
 
     def _predictions(self, need: Need) -> Predictions:
-        key, store = self.address(need), self.store
-        table = store.read_table(key, ["key", "label", "predicted", "confidence"])
-        keys, labels, predicted, confidence = (column.to_numpy() for column in table.columns)
-        unsure = len(confidence) > 0 and table["confidence"].null_count == len(confidence)
-        bad = np.flatnonzero(~np.isfinite(confidence))
-        if len(bad) and not unsure:
-            raise BlockedError(
-                f"{need.model} gives no finite answer for {len(bad)} of {len(keys)} images of {need.image_set} "
-                f"under {need.view}, first {keys[bad[0]]!r}"
-            )
+        key = self.address(need)
+        about = (need.model, need.image_set, need.view)
+        read = partial(self.store.read_table, key)
+        table = predictions_in(about, self.store.columns(key), read, need.model, partial(self._logits_anew, need))
+        of_set = self.image_sets.get(need.image_set, {})
+        if not of_set.get("of") and not of_set.get("several_labels"):
+            return table
+        rows, labels, also = self._relabeled(need, table.keys)
+        return replace(take(table, rows), labels=labels, also=also)
 
-        names = store.columns(key)
-        reason = f"{need.model} was recorded without %s of {need.image_set}"
+    def _logits_anew(self, need: Need) -> Floats:
+        raise BlockedError(f"the logits of {need.model} on {need.image_set} under {need.view} were not kept")
 
-        def matrix(column: str) -> NDArray[Any]:
-            if column not in names:
-                raise NotApplicableError(reason % column)
-            values = store.read_table(key, [column])[column].combine_chunks()
-            return np.asarray(values.flatten().to_numpy().reshape(len(values), -1))
-
-        rows, labels, also = self._relabeled(need, keys.astype(np.str_), labels.astype(np.int64))
-        recorded: dict[str, Callable[[], NDArray[Any]]] = {
-            name: partial(matrix, name) for name in ("probabilities", "ranked") if name in names
-        }
-        return Predictions(
-            need.model, need.image_set, need.view, keys[rows].astype(np.str_), labels,
-            predicted[rows].astype(np.int64),
-            Absent(reason % "the probability of its answers") if unsure else confidence[rows].astype(np.float64),  # type: ignore[arg-type]  # it stands for numbers that are not there
-            lambda: np.asarray(matrix("logits")[rows], dtype=np.float64),
-            also, ByKey(keys.astype(np.str_), recorded) if recorded else None,
-        )  # fmt: skip
-
-    def _relabeled(self, need: Need, keys: Strings, labels: Ints) -> tuple[Ints, Ints, Mapping[str, tuple[int, ...]]]:
+    def _relabeled(self, need: Need, keys: Strings) -> tuple[Ints, Ints, Mapping[str, tuple[int, ...]]]:
         """Rows of a table that belong to the need's image set, with that set's own labels and further right ones."""
-        about = self.image_sets.get(need.image_set, {})
-        if not about.get("of") and not about.get("several_labels"):
-            return np.arange(len(keys)), labels, {}
         index = self.index(need.image_set)
         wanted = index["key"].to_numpy().astype(np.str_)
         inside = np.flatnonzero(np.isin(keys, wanted))
@@ -168,6 +150,14 @@ class Run:
         address = self.addresses.get(need, Address())
         tolerated = [*self.image_sets.get(need.image_set, {}).get("notes", ()), address.note]
         return "; ".join(filter(None, [self.assumptions.get(need.model), *tolerated, self._padded(need, address)]))
+
+    def remarks(self) -> dict[str, list[str]]:
+        """What is to be said of image sets, and of which: those that are made of others share it."""
+        remarks: dict[str, list[str]] = {}
+        for name, about in self.image_sets.items():
+            for note in about.get("notes", ()):
+                remarks.setdefault(note, []).append(name)
+        return remarks
 
     def _padded(self, need: Need, address: Address) -> str:
         if need.view == ORIGINAL or not address.key or "padded" not in self.store.columns(address.key):

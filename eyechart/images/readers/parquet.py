@@ -53,7 +53,9 @@ def read(name: str, spec: ParquetSet, around: Around) -> ImageSet:
     """
     location = existing(name, around.path(spec.path))
     files = (
-        sorted(path for path in files_under(location) if path.suffix == ".parquet") if location.is_dir() else [location]
+        sorted(path for path in files_under(location) if path.match("[!.]*.parquet"))
+        if location.is_dir()
+        else [location]
     )
     if not files:
         raise BlockedError(f"image set {name!r}: {location} holds no .parquet file")

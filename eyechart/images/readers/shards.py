@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from eyechart.images.readers.around import Around
 from eyechart.images.readers.assembling import Listed, assemble, require_unique
 from eyechart.images.readers.folder import existing
 
-VERSION = 2
+VERSION = 3
 """Part of the name that what is known of a shard is kept under: raise it when the same shard is read otherwise."""
 
 LONGEST_LABEL = 1 << 10
@@ -97,19 +98,23 @@ def _samples(name: str, shard: Path) -> list[dict[str, Any]]:
                         raise ValueError(f"it holds {member.name} more than once, and only one of them can be meant")
                     members[kind.lower()] = member
             _whole(shard)
-            return [_sample(tar, key, members) for key, members in parts.items() if set(members) & _TOLD]
+            told = _images() | {*_LABELS}  # what makes members of one name a sample; a shard may hold other things
+            return [_sample(tar, key, members) for key, members in parts.items() if not told.isdisjoint(members)]
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise BlockedError(f"image set {name!r}: shard {shard} cannot be read: {error}") from error
 
 
 _LABELS = ("cls", "npy")
-_IMAGES = {suffix.removeprefix(".") for suffix in decoding.SUFFIXES}
-_TOLD = _IMAGES | {*_LABELS}
-"""What makes members of one name a sample; a shard may hold other things."""
+
+
+@cache
+def _images() -> frozenset[str]:
+    """What members that are images end in."""
+    return frozenset(suffix.removeprefix(".") for suffix in decoding.suffixes())
 
 
 def _sample(tar: tarfile.TarFile, key: str, members: dict[str, tarfile.TarInfo]) -> dict[str, Any]:
-    kinds = sorted(set(members) & _IMAGES)
+    kinds = sorted(_images() & set(members))
     if len(kinds) != 1:
         raise ValueError(f"sample {key} has {' and '.join(kinds) or 'no'} images, only {', '.join(sorted(members))}")
     image = members[kinds[0]]
