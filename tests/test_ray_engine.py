@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from eyechart.predict.locating import Locator
@@ -120,7 +121,8 @@ def test_a_machine_with_other_weights_is_refused(zoo, tmp_path):
     run = Run(zoo, Settings(tmp_path, device="cpu"))
     actor = Answering(zoo, run.settings)
     key = Locator(run, Progress(io.StringIO())).job(need).key
-    [(_, table, error)] = actor.answer(Order("photos", np.arange(40), ((need, key),))).answers
+    rows = np.arange(40)
+    [(_, table, error)] = actor.answer(Order("photos", rows, ((need, key),))).answers
     assert error is None
     assert len(table) == 40
     [(refused, table, error)] = (
