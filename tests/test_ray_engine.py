@@ -121,8 +121,7 @@ def test_a_machine_with_other_weights_is_refused(zoo, tmp_path):
     run = Run(zoo, Settings(tmp_path, device="cpu"))
     actor = Answering(zoo, run.settings)
     key = Locator(run, Progress(io.StringIO())).job(need).key
-    rows = np.arange(40)
-    [(_, table, error)] = actor.answer(Order("photos", rows, ((need, key),))).answers
+    [(_, table, error)] = actor.answer(Order("photos", np.arange(40), ((need, key),))).answers
     assert error is None
     assert len(table) == 40
     [(refused, table, error)] = (

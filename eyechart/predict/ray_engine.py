@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from eyechart.errors import BlockedError, EyechartError, NotApplicableError
+from eyechart.measures.predictions import Ints
 from eyechart.predict.engine import Lease, LocalEngine, Refuse
 from eyechart.predict.locating import Locator
 from eyechart.predict.needs import Need
