@@ -7,6 +7,7 @@ on disk before the next begins, so a run that is cut short goes on where it was.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -179,32 +180,32 @@ class Predictor:
 
     def _predict(self, jobs: list[Job]) -> None:
         """Keep each answer as it comes, and finish a table with its last one."""
-        due: dict[str, int] = {}
+        due: Counter[str] = Counter()
         for job, rows, table in self._engine.answers(self._leases(jobs, due), self._refuse):
-            self.run.store.write_part(job.key, int(rows[0]), table, means_of(self.run))
+            self.run.store.write_part(job.key, rows, table, means_of(self.run))
             self._progress.step(len(table), f"{job.need.model} {job.need.image_set} {job.need.view}")
-            due[job.key] -= 1
+            due[job.key] -= len(rows)
             if not due[job.key] and job.need not in self.run.addresses:
                 self._keep(job, finish)
 
-    def _leases(self, jobs: list[Job], due: dict[str, int]) -> Iterator[Lease]:
+    def _leases(self, jobs: list[Job], due: Counter[str]) -> Iterator[Lease]:
         """What is to be answered, set by set and a chunk at a time, without the jobs that were refused meanwhile.
 
-        How many chunks each table lacks is noted in `due`.
+        A chunk is of images that the same jobs lack, so that each image is read once and none is answered twice. How
+        many rows each table lacks is noted in `due`.
         """
         for name in dict.fromkeys(job.need.image_set for job in jobs):
-            images = self.locator.images(name)
-            starts = range(0, len(images), CHUNK)
-            lacking: dict[int, list[Job]] = {start: [] for start in starts}
-            for job in (job for job in jobs if job.need.image_set == name):
-                answered = self.run.store.answered(job.key, len(images), means_of(self.run))
-                lacks = [start for start in starts if not answered[start : start + CHUNK].all()]
-                self._progress.step(int(answered.sum()), name)
-                due[job.key] = len(lacks)
-                for start in lacks:
-                    lacking[start].append(job)
-                if not lacks:
+            images, asking = self.locator.images(name), [job for job in jobs if job.need.image_set == name]
+            lacks = np.array([~self.run.store.answered(job.key, len(images), means_of(self.run)) for job in asking])
+            for job, lacking in zip(asking, np.count_nonzero(lacks, axis=1).tolist(), strict=True):
+                self._progress.step(len(images) - lacking, name)
+                due[job.key] = lacking
+                if not lacking:
                     self._keep(job, finish)
-            for start, asking in lacking.items():
-                if todo := [job for job in asking if job.need not in self.run.addresses]:
-                    yield Lease(images, np.arange(start, min(start + CHUNK, len(images))), todo)
+            alike, first, kind = np.unique(lacks, axis=1, return_index=True, return_inverse=True)
+            for number in np.argsort(first).tolist():
+                here = [job for job, lacking in zip(asking, alike[:, number].tolist(), strict=True) if lacking]
+                rows = np.flatnonzero(kind.ravel() == number)
+                for start in range(0, len(rows), CHUNK):
+                    if todo := [job for job in here if job.need not in self.run.addresses]:
+                        yield Lease(images, rows[start : start + CHUNK], todo)

@@ -30,6 +30,7 @@ from eyechart.predict.run import Cost, Run, Settings
 from eyechart.progress import Progress
 
 if TYPE_CHECKING:
+    from eyechart.measures.predictions import Ints
     from eyechart.predict.answering import Job
     from eyechart.zoo.zoo import Zoo
 

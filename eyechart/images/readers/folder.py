@@ -153,14 +153,16 @@ class Contents:
         if self.elsewhere:
             some_keys = some(keys_of(self.elsewhere, root))
             notes.append(f"{len(self.elsewhere):,} image files are left out by their place: {some_keys}")
-        if self.others:
-            kinds = Counter(path.suffix.lower() or "without suffix" for path in self.others)
-            counts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(SHOWN))
-            notes.append(
-                f"{len(self.others):,} files are no images of a kind that is read ({counts}): "
-                f"{some(keys_of(self.others, root))}"
-            )
-        return notes
+        return [*notes, *unread(self.others, root, "no images of a kind that is read")]
+
+
+def unread(others: Sequence[Path], root: Path, what: str) -> list[str]:
+    """Say which files under a folder are not what it holds; nothing where there are none."""
+    if not others:
+        return []
+    kinds = Counter(path.suffix.lower() or "without suffix" for path in others)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(SHOWN))
+    return [f"{len(others):,} files are {what} ({counts}): {some(keys_of(others, root))}"]
 
 
 def contents_of(root: Path, depth: int | None, known: Collection[Path | None] = ()) -> Contents:
