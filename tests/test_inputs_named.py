@@ -126,6 +126,15 @@ class TestShards:
         """An image and its class."""
         return {"png": encoded(1), "cls": b"1"}
 
+    def test_files_that_are_no_shards_are_named(self, tmp_path, sample):
+        """A packed shard is none; the count of shards is known, and so is what systems leave."""
+        shard(tmp_path / "shards/0.tar", {"a": sample})
+        put(tmp_path / "shards/nshards.txt", b"1")
+        for name in ("1.tar.gz", "README.md", ".DS_Store"):
+            put(tmp_path / "shards" / name, b"x")
+        notes = index(tmp_path, SHARDS).notes
+        assert notes[0] == "2 files are no .tar, and not read (1 .gz, 1 .md): 1.tar.gz, README.md"
+
     def test_a_member_that_is_there_twice_is_named(self, tmp_path, sample):
         """The last one would count, and the first be lost."""
         path = shard(tmp_path / "shards/0.tar", {"a": sample})
@@ -229,7 +238,10 @@ class TestTables:
         pq.write_table(table, tmp_path / "disk/a.parquet")
         (tmp_path / "tables").mkdir()
         (tmp_path / "tables/more").symlink_to(tmp_path / "disk")
-        assert len(index(tmp_path, PARQUET)) == 2
+        put(tmp_path / "tables/b.parquet.part", b"")
+        images = index(tmp_path, PARQUET)
+        assert len(images) == 2
+        assert images.notes[0] == "1 files are no .parquet, and not read (1 .part): b.parquet.part"
 
     def test_images_are_read_a_few_at_a_time(self, tmp_path, monkeypatch):
         """In any order, over row groups of any size."""

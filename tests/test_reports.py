@@ -136,7 +136,7 @@ def test_a_table_says_how_it_was_made(judged, warm):
 def test_the_page_is_what_the_report_says(judged):
     """index.html is written by every run, and is the same made again from verdicts.json: workers change nothing."""
     page = (judged.reports / "index.html").read_text()
-    assert page == report_page(read_report(judged.reports))
+    assert page == report_page(read_report(judged.reports), judged.reports)
     assert "Of the images it is 80 % sure about, it names about 80 % correctly." in page
     assert judged.run["exit_code"] == judged.code
     assert judged.run["troubles"] == []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.commands.options import add_places, placed
+from eyechart.reports.figures.writing import draw_figures
 from eyechart.reports.pages.allure import HOW, generate, generator, models_of
 from eyechart.reports.pages.page import PAGE, report_page
 from eyechart.reports.report import read_report, write_text
@@ -24,6 +25,8 @@ def add_report(commands: Any) -> None:
 def _report(arguments: argparse.Namespace) -> int:
     reports = placed(arguments).reports
     report = read_report(reports)
+    for line in draw_figures(reports):
+        print(f"figures: {line}")
     print(write_text(reports / PAGE, report_page(report, reports)))
     if arguments.no_allure:
         return 0

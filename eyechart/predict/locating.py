@@ -18,6 +18,7 @@ from eyechart.images.entries import labels_of
 from eyechart.images.image_set import ImageSet
 from eyechart.images.views import View
 from eyechart.measures.predictions import Bools
+from eyechart.predict.answering import Job
 from eyechart.predict.contracts import Finding
 from eyechart.predict.needs import FEATURES, Need, protocol_of
 from eyechart.predict.recorded import RecordedAnswers
@@ -186,6 +187,12 @@ class Locator:
             return digest(resolved.identity, images.fingerprint, search_source(need.search), through, *cropped)
         resolved.geometry(View.parse(need.view))
         return digest(resolved.identity, images.fingerprint, need.view, *filter(None, [through]), *cropped)
+
+    def job(self, need: Need) -> Job:
+        """What it takes to meet a need. Raises BlockedError or NotApplicableError where that is not to be had."""
+        checkpoint, images = self.checkpoint(need.model), self.images(need.image_set)
+        readout = None if need.view == FEATURES or need.is_probe else self.readout(need)
+        return Job(need, self.key(checkpoint.resolved, need), checkpoint, images, readout)
 
     def readout(self, need: Need) -> Readout:
         """How a model's answers become answers in the image set's label space."""

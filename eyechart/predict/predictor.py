@@ -7,8 +7,8 @@ on disk before the next begins, so a run that is cut short goes on where it was.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,9 +30,6 @@ from eyechart.predict.run import Run
 from eyechart.predict.searches import judged_views, most_answers
 from eyechart.progress import Progress
 
-if TYPE_CHECKING:
-    from eyechart.checkpoints.checkpoint import Checkpoint
-
 CHUNK = 512
 """Images read, answered and written to disk at a time."""
 
@@ -46,7 +43,14 @@ class Predictor:
         self.locator = Locator(run, progress)
         self._progress = progress
         self._pace = Pace(run)
-        self._engine: Engine = LocalEngine(run, self._pace)
+        self._engine = self._engine_of(run.settings.engine)
+
+    def _engine_of(self, name: str) -> Engine:
+        if name == "ray":
+            from eyechart.predict.ray_engine import RayEngine
+
+            return RayEngine(self.run)
+        return LocalEngine(self.run, self._pace)
 
     def prepare(self, needs: set[Need]) -> None:
         """Meet every need. What cannot be met is blocked with its reason and stops nothing else.
@@ -110,8 +114,7 @@ class Predictor:
         searches = [job for job in jobs.values() if job.need.search]
         self._progress.start(sum(len(self.locator.images(job.need.image_set)) for job in tables))
         try:
-            for name in dict.fromkeys(job.need.image_set for job in tables):
-                self._predict_set(name, [job for job in tables if job.need.image_set == name])
+            self._predict(tables)
         finally:
             self._progress.close()
             self._pace.keep()
@@ -138,7 +141,7 @@ class Predictor:
                 RecordedAnswers(self.run).take(need, self.locator.images(need.image_set))
                 continue
             try:
-                checkpoint = self.locator.checkpoint(need.model)
+                self.locator.checkpoint(need.model)
             except BlockedError as error:
                 self.run.addresses.refuse(need, error)
                 for other in needs:
@@ -147,18 +150,13 @@ class Predictor:
                 continue
             # A checkpoint whose resolution had to be made anew may turn out to have its predictions.
             if not self.locator.locate(need):
-                yield self._job(need, checkpoint)
-
-    def _job(self, need: Need, checkpoint: Checkpoint) -> Job:
-        images = self.locator.images(need.image_set)
-        readout = None if need.view == FEATURES or need.is_probe else self.locator.readout(need)
-        return Job(need, self.locator.key(checkpoint.resolved, need), checkpoint, images, readout)
+                yield self.locator.job(need)
 
     def _embedding_jobs(self, probe: Job) -> list[Job]:
         """What must be embedded before a probe can be fitted, unless it is stored."""
         task = probe.need.image_set
         needs = [Need(probe.need.model, name, FEATURES) for name in (task, task + TRAINING)]
-        return [self._job(need, probe.checkpoint) for need in needs if not self.locator.locate(need)]
+        return [self.locator.job(need) for need in needs if not self.locator.locate(need)]
 
     def _keep(self, job: Job, keep: Callable[[Run, Job], None]) -> None:
         """Find an outcome and keep it, or note why there is none."""
@@ -180,21 +178,34 @@ class Predictor:
         except BlockedError as error:  # a claim about a group of tasks must say which of them
             raise BlockedError(f"image set {task!r}: {error}") from error
 
-    def _predict_set(self, name: str, jobs: list[Job]) -> None:
-        for job, start, table in self._engine.answers(self._leases(name, jobs), self._refuse):
-            self.run.store.write_part(job.key, start, table, means_of(self.run))
+    def _predict(self, jobs: list[Job]) -> None:
+        """Keep each answer as it comes, and finish a table with its last one."""
+        due: Counter[str] = Counter()
+        for job, rows, table in self._engine.answers(self._leases(jobs, due), self._refuse):
+            self.run.store.write_part(job.key, rows, table, means_of(self.run))
             self._progress.step(len(table), f"{job.need.model} {job.need.image_set} {job.need.view}")
-        for job in jobs:
-            if job.need not in self.run.addresses:
+            due[job.key] -= len(rows)
+            if not due[job.key] and job.need not in self.run.addresses:
                 self._keep(job, finish)
 
-    def _leases(self, name: str, jobs: list[Job]) -> Iterator[Lease]:
-        """What is to be answered, a chunk at a time, without the jobs that were refused meanwhile."""
-        run, images = self.run, self.locator.images(name)
-        answered = {job.key: run.store.answered(job.key, len(images), means_of(run)) for job in jobs}
-        for start in range(0, len(images), CHUNK):
-            rows = np.arange(start, min(start + CHUNK, len(images)))
-            todo = [job for job in jobs if job.need not in run.addresses and not answered[job.key][rows].all()]
-            self._progress.step((len(jobs) - len(todo)) * len(rows), name)
-            if todo:
-                yield Lease(images, rows, todo)
+    def _leases(self, jobs: list[Job], due: Counter[str]) -> Iterator[Lease]:
+        """What is to be answered, set by set and a chunk at a time, without the jobs that were refused meanwhile.
+
+        A chunk is of images that the same jobs lack, so that each image is read once and none is answered twice. How
+        many rows each table lacks is noted in `due`.
+        """
+        for name in dict.fromkeys(job.need.image_set for job in jobs):
+            images, asking = self.locator.images(name), [job for job in jobs if job.need.image_set == name]
+            lacks = np.array([~self.run.store.answered(job.key, len(images), means_of(self.run)) for job in asking])
+            for job, lacking in zip(asking, np.count_nonzero(lacks, axis=1).tolist(), strict=True):
+                self._progress.step(len(images) - lacking, name)
+                due[job.key] = lacking
+                if not lacking:
+                    self._keep(job, finish)
+            alike, first, kind = np.unique(lacks, axis=1, return_index=True, return_inverse=True)
+            for number in np.argsort(first).tolist():
+                here = [job for job, lacking in zip(asking, alike[:, number].tolist(), strict=True) if lacking]
+                rows = np.flatnonzero(kind.ravel() == number)
+                for start in range(0, len(rows), CHUNK):
+                    if todo := [job for job in here if job.need not in self.run.addresses]:
+                        yield Lease(images, rows[start : start + CHUNK], todo)

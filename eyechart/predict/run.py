@@ -37,14 +37,16 @@ T = TypeVar("T")
 class Settings:
     """Options of a run that decide its predictions.
 
-    `images` is where relative paths of image sets start (`--data`); `limit` keeps a seeded subset of each set.
+    `images` is where relative paths of image sets start (`--data`); `limit` keeps a seeded subset of each set;
+    `engine` is where predictions are made, here (`local`) or on the machines of a cluster (`ray`).
     """
 
     store: Path
-    images: Path | None = None
+    images: Path | str | None = None
     device: str = "auto"
     precision: str = "fp32"
     limit: int | None = None
+    engine: str = "local"
 
 
 @dataclass

@@ -14,7 +14,7 @@ from eyechart.images.entries import Part, PixelsEntry
 from eyechart.images.image_set import ImageSet
 from eyechart.images.readers.around import Around
 from eyechart.images.readers.assembling import assemble
-from eyechart.images.readers.folder import Contents, FolderSet, contents_of, existing, listed
+from eyechart.images.readers.folder import Contents, by_folder, contents_of, existing, listed
 from eyechart.images.walking import folders_in
 
 
@@ -55,15 +55,15 @@ def read(name: str, spec: CorruptionFoldersSet, around: Around) -> ImageSet:
         [path for each in in_folders for path in each.elsewhere],
         [path for each in in_folders for path in each.others],
     )
-    annotations = {"role": spec.role, "path": spec.path, "label_space": spec.label_space, "factors": spec.factors}
-    as_folder = FolderSet(reader="folder", levels=("corruption", "severity"), **annotations)
-    copies = listed(name, root, contents.images, as_folder, around.labels(name), store=around.store)
+    space = around.labels(name)
+    labels = by_folder(name, root, contents.images, space)
+    copies = listed(root, contents.images, labels, ("corruption", "severity"), around.store)
     corruptions, severities = copies.annotations["corruption"], copies.annotations["severity"]
     images = ["/".join(key.split("/")[2:]) for key in copies.keys]
     _same_images(name, corruptions, severities, images)
     columns = {"corruption": corruptions, "severity": [int(each) for each in severities], "image": images}
     listing = replace(copies, annotations=columns, notes=contents.left_out(root))
-    return assemble(name, spec, around.labels(name), listing)
+    return assemble(name, spec, space, listing)
 
 
 def _same_images(name: str, corruptions: Sequence[str], severities: Sequence[str], images: Sequence[str]) -> None:

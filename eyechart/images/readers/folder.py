@@ -15,6 +15,7 @@ from eyechart.errors import BlockedError
 from eyechart.images.decoding import suffixes
 from eyechart.images.entries import PixelsEntry
 from eyechart.images.files import facts_of
+from eyechart.images.ground_truth import labeled, read_ground_truth
 from eyechart.images.image_set import ImageSet
 from eyechart.images.joining import match
 from eyechart.images.labels import LabelSpace
@@ -25,6 +26,9 @@ from eyechart.images.tables import read_table
 from eyechart.images.walking import files_under, folders_in
 from eyechart.store import Store
 
+PUBLISHED = "imagenet-x"
+"""Under `labels`: the label file of the package imagenet-x."""
+
 NAME_COLUMNS = ("filename", "file_name", "key")
 """Columns of a table of annotations that may name the image of a row; the first that is there does."""
 
@@ -33,36 +37,49 @@ class FolderSet(PixelsEntry):
     """Class folders by wnid, name, or integer, which is read as a number.
 
     `levels` names folder levels above the classes; each becomes an annotation (PUG-ImageNet: [factor]).
-    With `labels` the folders do not matter, and an image's class is looked up by its file name.
+    With `labels` the folders do not matter, and an image's class is looked up by its file name: in a list, or in
+    "imagenet-x". `class_ids` says what the numbers of a list mean that are not the label space's own.
     `annotations` is a table of what else is known of every image, found by file name.
     """
 
     reader: Literal["folder"]
     levels: tuple[str, ...] = ()
-    labels: Literal["imagenet-x"] | None = None
+    labels: str | None = None
+    class_ids: str | None = None
     annotations: str | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> FolderSet:
         if self.levels and self.labels:
             raise ValueError("give 'levels' or 'labels', not both: with 'labels' folders have no meaning")
+        if self.class_ids and self.labels in (None, PUBLISHED):
+            raise ValueError("'class_ids' explains the numbers of a list under 'labels', and none is given")
         return self
 
 
 def read(name: str, spec: FolderSet, around: Around) -> ImageSet:
     """Index a folder. Raises BlockedError where it is missing, incomplete, unreadable, or has a class outside."""
     root = existing(name, around.path(spec.path))
-    table = existing(name, around.path(spec.annotations)) if spec.annotations else None
+    tables = [spec.annotations, None if spec.labels == PUBLISHED else spec.labels, spec.class_ids]
+    table, list_file, class_ids = (existing(name, around.path(each)) if each else None for each in tables)
     depth = None if spec.labels else len(spec.levels) + 2
-    contents = contents_of(root, depth, {table})
+    contents = contents_of(root, depth, {table, list_file, class_ids})
     space = around.labels(name)
     if not contents.images:
         raise BlockedError(_nothing(name, root, spec, space, contents))
-    images = listed(name, root, contents.images, spec, space, store=around.store)
+    notes = contents.left_out(root)
+    if list_file:
+        labels, spare = _labeled(name, list_file, class_ids, keys_of(contents.images, root), space)
+        notes += spare
+    elif spec.labels:
+        labels = _looked_up(name, [path.name for path in contents.images])
+    else:
+        labels = by_folder(name, root, contents.images, space)
+    images = listed(root, contents.images, labels, spec.levels, around.store)
     if table:
         annotations = _annotated(name, table, images)
         images = replace(images, annotations={**annotations, **images.annotations})  # the folders' own count more
-    return assemble(name, spec, space, replace(images, notes=contents.left_out(root)))
+    return assemble(name, spec, space, replace(images, notes=notes))
 
 
 def keys_of(paths: Sequence[Path], root: Path) -> list[str]:
@@ -70,23 +87,24 @@ def keys_of(paths: Sequence[Path], root: Path) -> list[str]:
     return [path.relative_to(root).as_posix() for path in paths]
 
 
-def listed(name: str, root: Path, paths: Sequence[Path], spec: FolderSet, space: LabelSpace, *, store: Store) -> Listed:
+def by_folder(name: str, root: Path, paths: Sequence[Path], space: LabelSpace) -> list[int]:
+    """Classes of image files by the folders they are in. Raises BlockedError for folders that name no class."""
+    index = space.indices([path.parent.name for path in paths], f"image set {name!r}: {root}")
+    return [index[path.parent.name] for path in paths]
+
+
+def listed(root: Path, paths: Sequence[Path], labels: Sequence[int], levels: Sequence[str], store: Store) -> Listed:
     """List image files with their labels, levels and facts."""
     keys = keys_of(paths, root)
-    if spec.labels:
-        labels = _looked_up(name, [path.name for path in paths])
-    else:
-        index = space.indices([path.parent.name for path in paths], f"image set {name!r}: {root}")
-        labels = [index[path.parent.name] for path in paths]
     facts = facts_of(root, paths, store)
-    levels = {level: [key.split("/")[position] for key in keys] for position, level in enumerate(spec.levels)}
+    columns = {level: [key.split("/")[position] for key in keys] for position, level in enumerate(levels)}
     return Listed(
         keys=keys,
         labels=[(label,) for label in labels],
         digests=[each.digest for each in facts],
         faults=[each.fault for each in facts],
         content=lambda row: paths[row].read_bytes(),
-        annotations=levels,
+        annotations=columns,
     )
 
 
@@ -135,14 +153,16 @@ class Contents:
         if self.elsewhere:
             some_keys = some(keys_of(self.elsewhere, root))
             notes.append(f"{len(self.elsewhere):,} image files are left out by their place: {some_keys}")
-        if self.others:
-            kinds = Counter(path.suffix.lower() or "without suffix" for path in self.others)
-            counts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(SHOWN))
-            notes.append(
-                f"{len(self.others):,} files are no images of a kind that is read ({counts}): "
-                f"{some(keys_of(self.others, root))}"
-            )
-        return notes
+        return [*notes, *unread(self.others, root, "no images of a kind that is read")]
+
+
+def unread(others: Sequence[Path], root: Path, what: str) -> list[str]:
+    """Say which files under a folder are not what it holds; nothing where there are none."""
+    if not others:
+        return []
+    kinds = Counter(path.suffix.lower() or "without suffix" for path in others)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(SHOWN))
+    return [f"{len(others):,} files are {what} ({counts}): {some(keys_of(others, root))}"]
 
 
 def contents_of(root: Path, depth: int | None, known: Collection[Path | None] = ()) -> Contents:
@@ -196,6 +216,15 @@ def _levels(spec: FolderSet, parts: Sequence[str], space: LabelSpace) -> str:
         return levels if further else "say no `levels`"
     inner = Path(spec.path, *parts[: further - len(spec.levels)])
     return f"say `path: {inner.as_posix()}`, or {levels}"
+
+
+def _labeled(
+    name: str, file: Path, class_ids: Path | None, keys: Sequence[str], space: LabelSpace
+) -> tuple[list[int], list[str]]:
+    try:
+        return labeled(read_ground_truth(file, class_ids), keys, space)
+    except BlockedError as error:
+        raise BlockedError(f"image set {name!r}: {error}") from error
 
 
 def _looked_up(name: str, files: Sequence[str]) -> list[int]:

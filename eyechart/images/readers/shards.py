@@ -20,7 +20,8 @@ from eyechart.images.files import facts_of, file_facts
 from eyechart.images.image_set import ImageSet
 from eyechart.images.readers.around import Around
 from eyechart.images.readers.assembling import Listed, assemble, require_unique
-from eyechart.images.readers.folder import existing
+from eyechart.images.readers.folder import existing, unread
+from eyechart.images.walking import SYSTEMS_OWN
 
 VERSION = 3
 """Part of the name that what is known of a shard is kept under: raise it when the same shard is read otherwise."""
@@ -63,6 +64,7 @@ def read(name: str, spec: ShardsSet, around: Around) -> ImageSet:
         digests=[each["digest"] for each in samples],
         faults=[each["fault"] for each in samples],
         content=lambda row: _member(samples[row]),
+        notes=unread(_others(around.path(spec.path)), root, "no .tar, and not read"),
     )
     return assemble(name, spec, space, listed)
 
@@ -82,6 +84,13 @@ def _shards(name: str, shard: Path) -> Sequence[Path]:
                 f"image set {name!r}: {shard} holds {len(shards)} shards, its nshards.txt says {count or 'nothing'}"
             )
     return shards
+
+
+def _others(folder: Path) -> list[Path]:
+    """Find what lies beside the shards of a folder and is none."""
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    known = {"nshards.txt", *SYSTEMS_OWN}
+    return [path for path in inside if path.suffix != ".tar" and path.name.lower() not in known and path.name[0] != "."]
 
 
 def _samples(name: str, shard: Path) -> list[dict[str, Any]]:

@@ -17,8 +17,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-FOLDER = "figures"
-INDEX = "index.json"
+from eyechart.reports.figures.writing import FOLDER, INDEX
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
