@@ -103,11 +103,10 @@ def _drawing(entry: Mapping[str, Any], folder: Path) -> Drawing:
     path = _inside(folder, entry.get("svg"))
     svg = inlined(path.read_text(encoding="utf-8"), name) if path else None
     size = re.search(r'viewBox="\S+ \S+ ([\d.]+) ([\d.]+)"', svg or "")
+    width, height = size.groups() if size else ("", "")
     models = tuple(map(str, entry.get("models") or ()))
     table = _data_uri(_inside(folder, entry.get("csv")))
-    return Drawing(
-        name, title, caption, about, models, svg, f"{_prefix(name)}svg", *(size.groups() if size else ("", "")), table
-    )
+    return Drawing(name, title, caption, about, models, svg, f"{_prefix(name)}svg", width, height, table)
 
 
 def _picture(entry: Mapping[str, Any], folder: Path) -> Picture:
