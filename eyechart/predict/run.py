@@ -42,7 +42,7 @@ class Settings:
     """
 
     store: Path
-    images: Path | None = None
+    images: Path | str | None = None
     device: str = "auto"
     precision: str = "fp32"
     limit: int | None = None
