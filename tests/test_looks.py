@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eyechart.predict.needs import Need
-from eyechart.store import Store
 from tests.conftest import ONE_MODEL_EACH
 from tests.harness import LIMIT, MORE_SETS, SETS, Judged, run_pytest, toy, zoo_file
 

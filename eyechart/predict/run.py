@@ -43,7 +43,7 @@ class Settings:
     """
 
     store: Path
-    images: Path | None = None
+    images: Path | str | None = None
     device: str = "auto"
     precision: str = "fp32"
     limit: int | None = None

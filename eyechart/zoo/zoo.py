@@ -19,6 +19,7 @@ from eyechart.images.entries import Labels, MappedLabels, Part, PixelsEntry, Rol
 from eyechart.images.labels import READ_OUT, LabelSpace
 from eyechart.images.readers.computed import ComputedSet
 from eyechart.images.readers.derived import DerivedSet
+from eyechart.images.remote import is_url
 from eyechart.recordings.spec import RecordedSpec
 from eyechart.zoo.image_sets import READERS, ImageSetSpec, Readers
 from eyechart.zoo.levels import GateEntry
@@ -89,7 +90,7 @@ class Zoo(BaseModel):
     image_sets: dict[str, ImageSetSpec]
     models: dict[str, ModelSpec]
     bounds: dict[str, BoundOverride]
-    images: Path | None = None
+    images: Path | str | None = None
     margins: dict[str, MarginEntry] = {}
     gate: GateEntry = GateEntry()
     protocol: ProtocolEntry = ProtocolEntry()
@@ -108,9 +109,17 @@ class Zoo(BaseModel):
 
     def image_path(self, relative: str) -> Path:
         """Resolve a path of an image set: under `images` where there is such a file, else as `path` does."""
-        if self.images is None or (not (self.images / relative).exists() and self.path(relative).exists()):
+        if not isinstance(self.images, Path) or (
+            not (self.images / relative).exists() and self.path(relative).exists()
+        ):
             return self.path(relative)
         return (self.images / Path(relative).expanduser()).resolve()
+
+    def url(self, relative: str) -> str:
+        """Where a path of an image set is a URL, or starts at `images` that are at one: that URL; else nothing."""
+        if is_url(relative):
+            return relative
+        return f"{self.images.rstrip('/')}/{relative}" if isinstance(self.images, str) else ""
 
     def places(self, relative: str) -> tuple[Path, ...]:
         """Where a recorded file is looked for: beside this zoo's file, then where the real image sets are."""
