@@ -244,6 +244,10 @@ class Run:
         met = [(need, each.key) for need, each in self.addresses.items() if each.key and not each.partly]
         return sorted({key for need, key in met if need.model == model and need.is_table and need.view != FEATURES})
 
+    def partial_tables(self, model: str) -> int:
+        """How many tables of a model this run judged of which not all rows were predicted."""
+        return len({each.key for need, each in self.addresses.items() if need.model == model and each.partly})
+
     def predicted_with(self, model: str) -> dict[str, str]:
         """Versions of the libraries that predicted what this run may have judged of a model; several if they differ."""
         used: dict[str, set[str]] = {}
