@@ -66,6 +66,17 @@ class Cost:
     needed: int = 0
     possible: int | None = None
 
+    def as_record(self) -> dict[str, Any]:
+        """As `verdicts.json` has it."""
+        return {
+            "seconds": round(self.seconds, 3),
+            "forward_seconds": round(self.forward_seconds, 3),
+            "answers": self.answers,
+            "images_read": self.images_read,
+            "loads": self.loads,
+            "in_looks": None if self.possible is None else {"answers": self.needed, "of": self.possible},
+        }
+
 
 # pytest writes out the arguments of a test that fails, and all predictions of a run take it a while
 @dataclass(repr=False)
