@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from eyechart.errors import BlockedError, NotApplicableError, StoreError
+from eyechart.errors import BlockedError, EyechartError, NotApplicableError, StoreError
 from eyechart.predict.answering import (
     Job,
     finish,
@@ -69,6 +69,19 @@ class Predictor:
         """Whether a need is met already; one that never can be is not, and its address says why."""
         return self.locator.locate(need) and not self.run.addresses[need].blocked
 
+    def keep_logits(self, need: Need) -> None:
+        """Predict a table anew that did not keep the logits which a claim turns out to ask for.
+
+        Raises BlockedError where that cannot be done; what there is goes on to meet all other claims.
+        """
+        before = self.run.addresses.drop({need, self.locator.whole(need)})
+        try:
+            self.prepare({need})
+            self.run.address(need)
+        except EyechartError as error:
+            self.run.addresses.restore(before)
+            raise BlockedError(f"its logits were not kept, and cannot be had now: {error}") from error
+
     def following(self, needs: Iterable[Need]) -> set[Need]:
         """What turns out to be needed: predictions under the changes that verdicts on searches are measured under."""
         searched = [need for need in needs if need.search and self.run.has_found(need)]
@@ -102,8 +115,8 @@ class Predictor:
 
     def _compute(self, missing: list[Need]) -> None:
         asked = list(self._jobs(missing))
-        # two names of one checkpoint are answered once
-        jobs = {job.key: job for job in asked}
+        # two names of one checkpoint are answered once, with logits where either asks for them
+        jobs = {job.key: job for job in sorted(asked, key=lambda job: job.keeps_logits)}
         probes = [job for job in jobs.values() if job.need.is_probe]
         embedded = [job for probe in probes for job in self._embedding_jobs(probe)]
         embeddings = {job.key: job for job in embedded}
@@ -182,7 +195,7 @@ class Predictor:
         """Keep each answer as it comes, and finish a table with its last one."""
         due: Counter[str] = Counter()
         for job, rows, table in self._engine.answers(self._leases(jobs, due), self._refuse):
-            self.run.store.write_part(job.key, rows, table, means_of(self.run))
+            self.run.store.write_part(job.key, rows, table, means_of(self.run, job))
             self._progress.step(len(table), f"{job.need.model} {job.need.image_set} {job.need.view}")
             due[job.key] -= len(rows)
             if not due[job.key] and job.need not in self.run.addresses:
@@ -196,7 +209,9 @@ class Predictor:
         """
         for name in dict.fromkeys(job.need.image_set for job in jobs):
             images, asking = self.locator.images(name), [job for job in jobs if job.need.image_set == name]
-            lacks = np.array([~self.run.store.answered(job.key, len(images), means_of(self.run)) for job in asking])
+            lacks = np.array(
+                [~self.run.store.answered(job.key, len(images), means_of(self.run, job)) for job in asking]
+            )
             for job, lacking in zip(asking, np.count_nonzero(lacks, axis=1).tolist(), strict=True):
                 self._progress.step(len(images) - lacking, name)
                 due[job.key] = lacking
