@@ -54,6 +54,16 @@ def deciding_sentences(report: Report) -> dict[str, str]:
     }
 
 
+def headline(sentences: Mapping[str, str]) -> str:
+    """One line for a page or a message: the sentence of the only model, or how many of several may ship."""
+    if len(sentences) == 1:
+        return next(iter(sentences.values()))
+    if not sentences:
+        return deciding_sentence(())
+    ships = sum(sentence.startswith(f"{model} may ship: ") for model, sentence in sentences.items())
+    return f"{ships} of {len(sentences)} models may ship"
+
+
 def models_of(report: Report) -> list[str]:
     """Models that have a claim, in the order of the zoo."""
     judged = {claim.model for claim in report.claims}
