@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ _SYNSETS = {
     "imagenet-a-200": "imagenet_a_synsets.txt",
     "imagenet-r-200": "imagenet_r_synsets.txt",
 }
+
+_WORDNET_ID = re.compile(r"n\d{8}")
 
 LONGEST = 100
 """Characters of a class that a message repeats, and more than any class number has."""
@@ -161,10 +165,27 @@ def mapped_space(file: Path, shared: Literal["both", "last"]) -> LabelSpace:
     return LabelSpace(title, names, "map", "imagenet-1k", tuple(members), also)
 
 
+@functools.cache
+def spoken(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Say class names as people do: an ImageNet id by the first word that WordNet has for it, others as they are."""
+    if not any(_WORDNET_ID.fullmatch(name) for name in names):
+        return names
+    try:
+        lines = _timm_text("imagenet_synset_to_lemma.txt").splitlines()
+    except (BlockedError, OSError):
+        return names
+    words = {identifier: lemmas.split(",")[0].strip() for identifier, _, lemmas in (x.partition("\t") for x in lines)}
+    return tuple(words.get(name, name) for name in names)
+
+
 def _timm_file(name: str) -> list[str]:
+    return _timm_text(name).split()
+
+
+def _timm_text(name: str) -> str:
     # Found without importing timm: a run over a warm store must not pay for torch.
     spec = importlib.util.find_spec("timm")
     if spec is None or not spec.submodule_search_locations:
         raise BlockedError(f"ImageNet's label spaces are read from timm's {name}, and timm is not installed")
     path = Path(spec.submodule_search_locations[0]) / "data" / "_info" / name
-    return path.read_text(encoding="utf-8").split()
+    return path.read_text(encoding="utf-8")

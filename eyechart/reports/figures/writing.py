@@ -12,9 +12,12 @@ from typing import Any
 
 from eyechart.errors import EyechartError, printable
 from eyechart.reports.figures import accuracies, calibration, invariance, mistakes, sweeps
+from eyechart.reports.figures.classes import classes_of
 from eyechart.reports.figures.drawing import HOW, can_draw, drawn, is_wanted, mark_of
 from eyechart.reports.figures.figure import Figure, as_csv
 from eyechart.reports.figures.judged import Judged
+from eyechart.reports.figures.pictures import FOLDER as PICTURES
+from eyechart.reports.figures.pictures import Pictures
 from eyechart.reports.report import write_text
 
 FOLDER = "figures"
@@ -34,12 +37,14 @@ def write_figures(reports: Path, judged: Judged) -> list[str]:
     """
     folder, troubles = reports / FOLDER, []
     entries: list[dict[str, Any]] = []
+    pictures = Pictures(judged, folder / PICTURES)
     try:
         for source in SOURCES:
             troubles += _written(folder, source, judged, entries)
-        _keep_only(folder, {entry[each] for entry in entries for each in ("csv", "svg")})
-        write_text(folder / INDEX, json.dumps({"figures": entries, "pictures": {}, "classes": {}}, indent=1) + "\n")
-        return [*troubles, *draw_figures(reports)]
+        shown, classes, more = _beside(judged, pictures)
+        _keep_only(folder, {entry[each] for entry in entries for each in ("csv", "svg")} | pictures.names)
+        write_text(folder / INDEX, _as_json({"figures": entries, "pictures": shown, "classes": classes}))
+        return [*troubles, *more, *draw_figures(reports)]
     except (EyechartError, OSError) as error:
         return [*troubles, f"not written: {_line(error)}"]
 
@@ -63,7 +68,7 @@ def draw_figures(reports: Path) -> list[str]:
             troubles.append(f"{path.name} is not drawn: {_line(error)}")
             path.unlink(missing_ok=True)
         entry["svg"] = path.name if path.exists() else None
-    write_text(folder / INDEX, json.dumps(index, indent=1) + "\n")
+    write_text(folder / INDEX, _as_json(index))
     return [*troubles, *([f"{missing} as data only, in {folder}; to draw them: {HOW}"] if missing else [])]
 
 
@@ -96,10 +101,30 @@ def _written(
     return []
 
 
+def _beside(judged: Judged, pictures: Pictures) -> tuple[dict[str, Any], Mapping[str, Any], list[str]]:
+    """The images of open claims, the classes of models, and what went wrong."""
+    troubles = []
+    shown: dict[str, Any] = {}
+    classes: Mapping[str, Any] = {}
+    try:
+        shown = pictures.of_claims()
+    except Exception as error:  # whatever reading or shrinking an image raises, the run is judged
+        troubles.append(f"no images of claims: {_line(error)}")
+    try:
+        classes = classes_of(judged)
+    except Exception as error:
+        troubles.append(f"no table of classes: {_line(error)}")
+    return shown, classes, troubles
+
+
 def _keep_only(folder: Path, names: set[str]) -> None:
-    for path in [*folder.glob("*.csv"), *folder.glob("*.svg")]:
+    for path in [*folder.glob("*.csv"), *folder.glob("*.svg"), *folder.glob(f"{PICTURES}/*.jpg")]:
         if path.name not in names:
             path.unlink(missing_ok=True)
+
+
+def _as_json(index: Mapping[str, Any]) -> str:
+    return json.dumps(index, indent=None, separators=(",", ":")) + "\n"
 
 
 def _line(error: Exception) -> str:
