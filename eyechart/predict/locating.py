@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from eyechart.checkpoints.checkpoint import Resolved
 from eyechart.checkpoints.readouts import Readout, readout
+from eyechart.checkpoints.sources import hub
 from eyechart.checkpoints.sources.base import Surroundings
 from eyechart.checkpoints.sources.named import content_named
 from eyechart.digest import digest
@@ -89,7 +91,8 @@ class Locator:
             )
             self._progress.say(f"loading {model}")
             try:
-                self._checkpoints[model] = loaded = _source(spec).load(spec, around)
+                with hub.fetching(model, self._progress.say) if hub.fetches(spec) else contextlib.nullcontext():
+                    self._checkpoints[model] = loaded = _source(spec).load(spec, around)
             except DeviceError:
                 raise
             except SpecError as error:  # a typo in one model's entry is no fault of the others
