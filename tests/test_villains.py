@@ -127,7 +127,7 @@ def test_the_most_telling_images_come_first(judged: Judged):
     fog = pictures(judged, "lost_in_fog|test_robustness.py::test_no_corruption_blinds_it[corrupted-fog]")
     assert all("fog" in entry["key"] and entry["changed"] for entry in fog)
     by_texture = pictures(judged, "all_texture|test_shape_bias.py::test_shape_counts_beside_texture[cue-conflict]")
-    assert all(f"-{entry['answer']}" in entry["key"] for entry in by_texture)
+    assert all(f"texture of {entry['answer']}" in entry["sentence"] for entry in by_texture)
 
 
 @pytest.mark.slow

@@ -39,13 +39,17 @@ FOLDER = "pictures"
 
 @dataclass(frozen=True)
 class Telling:
-    """Answers that tell why a claim is open: which rows of them, and what was answered before a change, if any."""
+    """Answers that tell why a claim is open: which rows of them, and what was answered before a change, if any.
+
+    `unsure` where they are right and say so with little confidence; `textures` are those of cue-conflict images.
+    """
 
     answers: Predictions
     rows: Ints
     before: Predictions | None = None
     view: View = ORIGINAL
     unsure: bool = False
+    textures: Sequence[str] | None = None
 
 
 class Pictures:
@@ -96,11 +100,14 @@ class Pictures:
             first = _name(names, int(before.predicted[row]))
             entry["before"] = {"answer": first, "confidence": _sure(before, row)}
             entry["view"] = str(telling.view)
-            entry["sentence"] = f"{label}: {first}{_surely(_sure(before, row))}; under {telling.view} {said}"
+            before_it = f"{first}{_surely(_sure(before, row))}"
+            entry["sentence"] = f"shows {label}: answered {before_it}, under {telling.view} {said}"
         elif telling.unsure:
-            entry["sentence"] = f"{label}: right, but only {sure:.0%} sure" if sure is not None else f"{label}: right"
+            entry["sentence"] = f"shows {label}: answered so, but only {sure:.0%} sure"
+        elif telling.textures is not None:
+            entry["sentence"] = f"shape of {label}, texture of {printable(telling.textures[row])}: answered {said}"
         else:
-            entry["sentence"] = f"shows {label}, answered {said}"
+            entry["sentence"] = f"shows {label}: answered {said}"
         return entry
 
     def _thumbnails(self, telling: Telling, key: str) -> tuple[str | None, str | None]:
@@ -173,16 +180,17 @@ def most_telling(judged: Judged, verdict: Verdict) -> Telling | None:
         rows = np.flatnonzero(answers.correct & inside)
         return Telling(answers, rows[np.argsort(_confidence(answers)[rows], kind="stable")][:SHOWN], unsure=True)
     wrong = ~answers.correct & inside
-    preferred = wrong
+    preferred, textures = wrong, None
     if verdict.measure == "shape_bias":
-        names = np.array(judged.run.zoo.labels(claim.image_set).names)
-        preferred = wrong & (names[answers.predicted] == evidence.cues.textures)
+        names = np.array([*judged.run.zoo.labels(claim.image_set).names, ""])
+        textures = evidence.cues.textures.tolist()
+        preferred = wrong & (names[np.clip(answers.predicted, -1, len(names) - 1)] == textures)
     if claim.versus:
         with contextlib.suppress(BlockedError, NotApplicableError, KeyError):
             theirs = Evidence(judged.run, claim, claim.versus).predictions
             if np.array_equal(theirs.keys, answers.keys):
                 preferred = wrong & theirs.correct
-    return Telling(answers, _surest(answers, preferred, wrong & ~preferred))
+    return Telling(answers, _surest(answers, preferred, wrong & ~preferred), textures=textures)
 
 
 def thumbnail(image: Image) -> bytes:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.errors import EyechartError, printable
-from eyechart.reports.figures import accuracies, calibration, invariance, mistakes, sweeps
+from eyechart.reports.figures import accuracies, calibration, checkpoints, invariance, mistakes, sweeps
 from eyechart.reports.figures.classes import classes_of
-from eyechart.reports.figures.drawing import HOW, can_draw, drawn, is_wanted, mark_of
+from eyechart.reports.figures.drawing import HOW, KINDS, can_draw, drawn, is_wanted, mark_of
 from eyechart.reports.figures.figure import Figure, as_csv
 from eyechart.reports.figures.judged import Judged
 from eyechart.reports.figures.pictures import FOLDER as PICTURES
@@ -24,8 +24,9 @@ FOLDER = "figures"
 INDEX = "index.json"
 
 SOURCES: tuple[Callable[[Judged], Iterator[Figure]], ...] = (
-    accuracies.shifted_accuracies, mistakes.error_ratios, mistakes.shape_biases, calibration.reliabilities,
-    sweeps.corruptions, accuracies.transfer_accuracies, sweeps.factor_sweeps, invariance.invariances,
+    checkpoints.checkpoints, accuracies.shifted_accuracies, mistakes.error_ratios, mistakes.shape_biases,
+    calibration.reliabilities, sweeps.corruptions, accuracies.transfer_accuracies, sweeps.factor_sweeps,
+    invariance.invariances,
 )  # fmt: skip
 """What makes figures of a run, in the order in which they are shown."""
 
@@ -61,6 +62,8 @@ def draw_figures(reports: Path) -> list[str]:
         return []
     missing = 0
     for entry in index["figures"]:
+        if entry["kind"] not in KINDS:
+            continue
         path = folder / f"{entry['name']}.svg"
         try:
             missing += not _draw(folder, entry, path)
@@ -91,9 +94,10 @@ def _written(
     try:
         for figure in source(judged):
             write_text(folder / f"{figure.name}.csv", as_csv(figure.rows))
+            drawing = f"{figure.name}.svg" if figure.kind in KINDS else None
             entries.append({
                 "name": figure.name, "kind": figure.kind, "title": figure.title, "caption": figure.caption,
-                "property": figure.property, "models": list(figure.models), "svg": f"{figure.name}.svg",
+                "property": figure.property, "models": list(figure.models), "svg": drawing,
                 "csv": f"{figure.name}.csv", "claims": list(figure.claims),
             })  # fmt: skip
     except Exception as error:  # whatever a measure or a library raises, the run is judged
