@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from eyechart.digest import bytes_digest
 from eyechart.errors import BlockedError, DamagedError, StoreError
 from eyechart.store import parts, proof
+from eyechart.store.mirror import Mirror
 from eyechart.store.parts import Part, Partial, Rows
 from eyechart.store.writing import TEMPORARY, atomically
 
@@ -47,6 +48,7 @@ class Store:
         """Remember the folder, which is made when first written to, and whom to tell of damage."""
         self.root = root
         self.tell = tell
+        self._mirror = Mirror.of(root)
 
     # predictions
 
@@ -149,17 +151,25 @@ class Store:
         try:
             self._write(name, lambda path: proof.write_table(path, rows, about, "zstd"))
         except ValueError as error:  # pyarrow's for parts of other columns, too
-            shutil.rmtree(folder, ignore_errors=True)
+            self._drop(_partial(key))
             raise BlockedError(
                 f"{folder}: its parts do not make up the table ({error}); they are dropped, the next run begins anew"
             ) from error
-        shutil.rmtree(folder, ignore_errors=True)
+        self._drop(_partial(key))
+
+    def _drop(self, folder: str) -> None:
+        shutil.rmtree(self.root / folder, ignore_errors=True)
+        if self._mirror:
+            self._mirror.drop(folder)
 
     def _parts(self, key: str, by: Mapping[str, Any], *, drop: bool = True) -> list[Part]:
         """Sound parts of a table, predicted by these means; others are dropped, or only left out."""
         sound = []
-        for path in sorted((self.root / _partial(key)).glob("*.parquet")):
-            name = f"{_partial(key)}/{path.name}"
+        names = {f"{_partial(key)}/{path.name}" for path in (self.root / _partial(key)).glob("*.parquet")}
+        if self._mirror:
+            names.update(self._mirror.names(_partial(key)))
+        for name in sorted(names):
+            path = self.root / name
             meta = self._healed(name, self._meta_of_part)
             if meta is not None and meta["by"] == by:
                 sound.append(parts.of_meta(name, meta))
@@ -299,8 +309,11 @@ class Store:
             return None
 
     def _checked(self, name: str, read: Callable[[Path], T]) -> T:
+        path = self.root / name
         try:
-            return read(self.root / name)
+            if self._mirror and not path.exists() and not self._mirror.fetch(name, path):
+                raise FileNotFoundError(path)
+            return read(path)
         except _ABSENT:
             raise
         except proof.UNREADABLE as error:
@@ -330,6 +343,8 @@ class Store:
             atomically(path, write)
         except OSError as error:
             raise StoreError(f"store {self.root}: cannot write {path.name} ({error.strerror or error})") from error
+        if self._mirror:
+            self._mirror.put(name, path)
 
 
 def _digest_of(keys: Keys) -> str:
