@@ -25,10 +25,8 @@ from eyechart.errors import BlockedError, DamagedError, StoreError
 from eyechart.store import parts, proof
 from eyechart.store.mirror import Mirror
 from eyechart.store.parts import Part, Partial, Rows
+from eyechart.store.setting_aside import set_aside
 from eyechart.store.writing import TEMPORARY, atomically
-
-DAMAGED = "damaged"
-"""Folder of what did not prove itself; nothing is read from there."""
 
 T = TypeVar("T")
 Keys = NDArray[np.str_]
@@ -317,25 +315,7 @@ class Store:
         except _ABSENT:
             raise
         except proof.UNREADABLE as error:
-            raise self._set_aside(name, error) from error
-
-    def _set_aside(self, name: str, error: BaseException) -> BlockedError:
-        """Move a file out of the way, and say so; one that cannot be read or moved stays."""
-        path, aside = self.root / name, self.root / DAMAGED / name
-        if isinstance(error, OSError) and error.errno is not None:
-            return BlockedError(f"{path}: cannot be read ({error.strerror})")
-        why = str(error) or type(error).__name__
-        try:
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(aside)
-        except FileNotFoundError:
-            pass  # another run was faster
-        except OSError as refused:
-            return BlockedError(
-                f"{path} is damaged ({why}), and the store cannot be written to ({refused.strerror}) to have it "
-                "computed again. Let it be written to, or give another folder: --store DIR"
-            )
-        return DamagedError(f"{path} is damaged ({why}); it is set aside in {self.root / DAMAGED}")
+            raise set_aside(self.root, name, error) from error
 
     def _write(self, name: str, write: Callable[[Path], object]) -> None:
         path = self.root / name
