@@ -17,7 +17,7 @@ behaviors: $(VENV)/.run ## Judge the four miniature models: matrix here, details
 test: $(VENV)/.test ## Prove the harness itself (tests/)
 	$(BIN)/python -m pytest tests/ $(ARGS)
 
-report: $(VENV)/.run ## Make the pages of the last run: reports/matrix.html, reports/allure/index.html
+report: $(VENV)/.run ## Make the pages of the last run: reports/index.html, reports/allure/index.html
 	$(BIN)/python -m eyechart report
 
 lint: $(VENV)/.lint ## Check style and types
@@ -26,13 +26,13 @@ lint: $(VENV)/.lint ## Check style and types
 	$(BIN)/mypy
 
 clean: ## Remove the environment, the store and the reports
-	rm -rf $(VENV) .eyechart reports/allure* reports/verdicts.json reports/matrix.html reports/ratchet.diff
+	rm -rf $(VENV) .eyechart reports/allure* reports/figures reports/verdicts.json reports/index.html reports/ratchet.diff
 
 # Debian's python3 has no ensurepip: there the environment gets its pip from the pip that made it.
 $(VENV)/.run: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear --without-pip $(VENV)
 	$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m pip --python $(BIN)/python install --quiet pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[figures]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.run

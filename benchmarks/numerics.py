@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from eyechart.measures.intervals import ece
-from eyechart.predict.predictor import BATCH, Predictor
+from eyechart.predict.predictor import Predictor
 from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
 from eyechart.zoo.zoo import read_zoo
+
+BATCH = 128
 
 
 def answers(run: Run, model: str, images: int, batch: int) -> tuple[np.ndarray, np.ndarray]:

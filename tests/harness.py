@@ -100,10 +100,10 @@ def command(*arguments: object) -> list[str]:
 
 
 def surroundings(**more: str) -> dict[str, str]:
-    """Environment of a run: this one's, without what would make a run differ from place to place."""
+    """Environment of a run: this one's, without what would make a run differ from place to place, or draws figures."""
     varying = ("PYTEST_", "COLUMNS", "CI", "BUILD_NUMBER")  # with the last two pytest repeats failures in its summary
     kept = {key: value for key, value in os.environ.items() if not key.startswith(varying)}
-    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **more}
+    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "EYECHART_FIGURES": "data", **more}
 
 
 def pytest_run(

@@ -214,7 +214,7 @@ class Rows:
         logits[np.arange(len(labels)), predicted] = 9.0
         return logits
 
-    def max(self, **_: Any) -> Any:
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         """Refuse what is about all images."""
         raise NotApplicableError("nobody published the probabilities of all classes")
 

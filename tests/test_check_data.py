@@ -56,7 +56,7 @@ def test_what_is_wrong_is_not_called_missing(tmp_path, capsys):
     assert main(zoo(tmp_path, parts={"path": "parts", "count": 1}, pets={"path": "pets"})) == 1
     told = capsys.readouterr().out
     assert "2 images, expected 1: 1 too many" in told
-    assert "1 classes without an image, such as nut" in told
+    assert "1 of 2 classes have no image: nut" in told
     assert re.search(r"pets +BAD .*outside label space.*'cat'", told)
     assert "MISSING" not in told
 

@@ -167,13 +167,13 @@ def test_an_image_that_changes_during_a_run_blocks_its_claims(tmp_path, monkeypa
     folder(tmp_path / "images", FILES)
     folder(tmp_path / "others", FILES[1:])
     sets = {**SETS, "others": {**SETS["colors"], "path": "others"}}
-    real = Predictor._predict_set
+    real = Predictor._predict
 
     def late(self, *given):
         put(tmp_path / "images" / FILES[1], content)
         real(self, *given)
 
-    monkeypatch.setattr(Predictor, "_predict_set", late)
+    monkeypatch.setattr(Predictor, "_predict", late)
     run = judged(tmp_path, sets, {"one": model()})
     with pytest.raises(BlockedError, match=rf"'colors': {FILES[1]} is another file than when the set was indexed"):
         run.predictions(Need("one", "colors"))

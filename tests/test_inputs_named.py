@@ -65,14 +65,30 @@ class TestFolders:
         assert images.notes == ("2 images are copies of others by content, such as washer/c.png of bolt/a.png",)
 
     def test_images_without_a_place_are_named(self, tmp_path):
-        """Too high, too deep, or of a kind that is not read; a README and hidden files are no images."""
+        """Too high, too deep, hidden, or of a kind that is not read."""
         folder(tmp_path / "images", ["bolt/a.png", "b.png", "bolt/deep/c.png", "bolt/d.heic", "nut/.e.png"])
         put(tmp_path / "images/bolt/readme.txt", b"hello")
         images = index(tmp_path, FOLDER)
         assert images.keys.tolist() == ["bolt/a.png"]
         assert images.notes == (
-            "3 image files are left out by their place or kind: b.png, bolt/d.heic, bolt/deep/c.png",
+            "3 image files are left out by their place: b.png, bolt/deep/c.png, nut/.e.png",
+            "2 files are no images of a kind that is read (1 .heic, 1 .txt): bolt/d.heic, bolt/readme.txt",
+            "2 of 3 classes have no image: nut, washer",
         )
+
+    def test_images_are_known_by_what_the_installed_pillow_calls_them(self, tmp_path):
+        """`.jfif` and `.avif` are images like any other; what Pillow would draw by another program is none."""
+        kinds = {"jfif": "JPEG", "jpe": "JPEG", "avif": "AVIF", "jp2": "JPEG2000", "tga": "TGA", "pnm": "PPM"}
+        for kind, name in kinds.items():
+            put(tmp_path / f"images/bolt/a.{kind}", encoded(1, name))
+        put(tmp_path / "images/bolt/drawn.eps", encoded(1, "EPS"))
+        images = index(tmp_path, FOLDER)
+        assert {key.split(".")[1] for key in images.keys.tolist()} == kinds.keys()
+        assert all(image.shape == pixels(1).shape for image in images.read(np.arange(len(images))))
+        assert "1 files are no images of a kind that is read (1 .eps): bolt/drawn.eps" in images.notes
+        put(tmp_path / "images/bolt/drawn.png", encoded(1, "EPS"))
+        with pytest.raises(BlockedError, match=r"bolt/drawn\.png \(it is no image that Pillow knows\)"):
+            index(tmp_path, FOLDER)
 
     def test_what_is_no_file_is_named_and_not_waited_for(self, tmp_path):
         """A pipe would never end; a link may lead nowhere."""
@@ -110,6 +126,15 @@ class TestShards:
         """An image and its class."""
         return {"png": encoded(1), "cls": b"1"}
 
+    def test_files_that_are_no_shards_are_named(self, tmp_path, sample):
+        """A packed shard is none; the count of shards is known, and so is what systems leave."""
+        shard(tmp_path / "shards/0.tar", {"a": sample})
+        put(tmp_path / "shards/nshards.txt", b"1")
+        for name in ("1.tar.gz", "README.md", ".DS_Store"):
+            put(tmp_path / "shards" / name, b"x")
+        notes = index(tmp_path, SHARDS).notes
+        assert notes[0] == "2 files are no .tar, and not read (1 .gz, 1 .md): 1.tar.gz, README.md"
+
     def test_a_member_that_is_there_twice_is_named(self, tmp_path, sample):
         """The last one would count, and the first be lost."""
         path = shard(tmp_path / "shards/0.tar", {"a": sample})
@@ -125,8 +150,8 @@ class TestShards:
         shard(tmp_path / "shards/0.tar", {"a": {**sample, "jpg": encoded(2, "JPEG")}})
         with pytest.raises(BlockedError, match="sample a has jpg and png images"):
             index(tmp_path, SHARDS)
-        shard(tmp_path / "shards/0.tar", {"a": sample, "b": {"cls": b"1", "jpe": b""}})
-        with pytest.raises(BlockedError, match="sample b has no images, only cls, jpe"):
+        shard(tmp_path / "shards/0.tar", {"a": sample, "b": {"cls": b"1", "heic": b""}})
+        with pytest.raises(BlockedError, match="sample b has no images, only cls, heic"):
             index(tmp_path, SHARDS)
 
     @pytest.mark.parametrize("count", [b"two", b"", b"9" * 5000, b"\xff\xfe", b"-1"])
@@ -213,7 +238,10 @@ class TestTables:
         pq.write_table(table, tmp_path / "disk/a.parquet")
         (tmp_path / "tables").mkdir()
         (tmp_path / "tables/more").symlink_to(tmp_path / "disk")
-        assert len(index(tmp_path, PARQUET)) == 2
+        put(tmp_path / "tables/b.parquet.part", b"")
+        images = index(tmp_path, PARQUET)
+        assert len(images) == 2
+        assert images.notes[0] == "1 files are no .parquet, and not read (1 .part): b.parquet.part"
 
     def test_images_are_read_a_few_at_a_time(self, tmp_path, monkeypatch):
         """In any order, over row groups of any size."""

@@ -66,7 +66,7 @@ def test_a_worker_that_dies_costs_one_claim_and_is_told(store, zoo, tmp_path, ar
     (trouble,) = run.run["troubles"]
     assert trouble["test"] == fatal
     assert trouble["what"].startswith("worker 'gw")
-    assert fatal in (run.reports / "matrix.html").read_text()
+    assert fatal in (run.reports / "index.html").read_text()
     judged = {(record["model"], record["behavior"]) for record in run.claims}
     functions = ("test_before", "test_fatal", "test_one_more", "test_after")
     every = {(model, f"test_dying.py::{name}[validation]") for model in "abc" for name in functions}
@@ -92,7 +92,7 @@ def test_claims_that_are_dropped_are_told(store, zoo, tmp_path):
 def test_a_behavior_file_that_cannot_be_imported_stops_the_run_before_anything_is_predicted(store, zoo, tmp_path):
     """A mistake in a behavior file costs no forward pass: pytest's own code for an interrupted collection."""
     root = project(tmp_path / "project", {"test_dying.py": DYING, "test_typo.py": "import no_such_module\n"})
-    earlier = [tmp_path / "r" / name for name in ("verdicts.json", "matrix.html")]
+    earlier = [tmp_path / "r" / name for name in ("verdicts.json", "index.html")]
     (tmp_path / "r").mkdir()
     for path in earlier:
         path.write_text("of an earlier run")

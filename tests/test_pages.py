@@ -1,4 +1,4 @@
-"""The pages of a run: what matrix.html says, that it needs nothing else, and how Allure's page is asked for."""
+"""The pages of a run: what index.html says, that it needs nothing else, and how Allure's page is asked for."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from eyechart.commands import main as cli
 from eyechart.errors import SpecError
 from eyechart.judge.verdict import Outcome, Verdict
+from eyechart.reports.distance import distance
 from eyechart.reports.pages.allure import PageError, configuration, generate, generator, models_of, without_trackers
-from eyechart.reports.pages.matrix import matrix_page
+from eyechart.reports.pages.page import report_page
 from eyechart.reports.report import VERDICTS, Report, read_report, write_verdicts
 
 RUN = {"zoo": "toys", "started": "2026-11-25T07:00:00+00:00", "exit_code": 1, "models": {"vit": "abc", "net": None}}
+VOID = ("meta", "rect", "line", "polyline", "polygon", "use", "img")
 EVIL = "<script>alert('&\"')</script>"
 
 
@@ -49,12 +51,12 @@ class Text(HTMLParser):
     def handle_starttag(self, tag, attrs):
         """Note a tag."""
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "rect", "line"):
+        if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
         """Check that tags close as they were opened."""
-        if tag not in ("rect", "line"):
+        if tag not in VOID:
             assert self.open.pop() == tag
 
     def handle_data(self, data):
@@ -70,13 +72,13 @@ class Text(HTMLParser):
 
 def page(*verdicts: Verdict, **run: object) -> Text:
     """The page of a run, read."""
-    return Text(matrix_page(Report({**RUN, **run}, verdicts)))
+    return Text(report_page(Report({**RUN, **run}, verdicts)))
 
 
 def test_a_claim_shows_all_that_decided_it():
     """Promise, behavior, model, verdict, value, interval, bound, images, reason: nothing has to be looked up."""
     seen = page(claim()).text
-    told = ["test_calibration.py::test_sure", "on sketch: ece", "vit ✓ pass 0.0400 [0.0300, 0.0520]", "at most 0.08"]
+    told = ["test_calibration.py::test_sure", "ece on sketch", "✓ pass 0.040 [0.030, 0.052]", "at most 0.08"]
     for part in ["It knows how sure it is.", *told, "4,000 its upper limit 0.0520 is at most 0.08"]:
         assert part in seen
 
@@ -89,10 +91,13 @@ def test_what_is_open_comes_first_and_fails_before_all():
     ]
     excused = claim("net", Outcome.FAIL, known_failure="Planned.")
     seen = page(claim("net", Outcome.INCONCLUSIVE), *blocked, claim("vit", Outcome.FAIL), excused).text
-    told = [seen.index(part) for part in ("Open", "✗ fail vit", "■ blocked net 2 claims: no file", "1 inconclusive")]
+    told = [seen.index(part) for part in (
+        "Open ✗ fail vit", "■ blocked net 2 claims: no file", "? undecided net"
+    )]  # fmt: skip
     assert told == sorted(told)
     assert "known failure: Planned." in seen
     assert seen.count("✗ fail, known") == 1
+    assert seen.count("■ blocked") == 1 + 2
 
 
 def test_the_matrix_counts_and_leads_to_the_worst_claim():
@@ -107,7 +112,7 @@ def test_the_matrix_counts_and_leads_to_the_worst_claim():
 
 def test_nothing_is_fetched_from_anywhere():
     """No script, no image, no style sheet, no font, no address: it opens on a phone in a train."""
-    text = matrix_page(Report(RUN, (claim(),)))
+    text = report_page(Report(RUN, (claim(),)))
     assert not re.search(r"https?:|src=|@import|url\(|<script|<link|<img", text)
 
 
@@ -144,6 +149,54 @@ def test_any_number_can_be_drawn(numbers, limit, side):
                 assert -1 <= float(attributes[name]) <= 101
 
 
+def test_parts_views_pairs_and_baselines_are_told_apart():
+    """A part and a view stand beside each claim; a comparison stands in a part of its own, a pair names both."""
+    function = "test_robustness.py::test_fog"
+    claims = [
+        claim(behavior=f"{function}[c-fog]", part="fog", image_set="c"),
+        claim(behavior=f"{function}[c-fog]", part="fog", image_set="c", versus="old", margin=0.01, at_most=None),
+        claim(behavior=f"{function}[c-snow]", part="snow", image_set="c", view="scale(1.5)"),
+        claim(behavior=f"{function}[c-fog-blocked]", part="fog", image_set="c"),
+        claim(behavior=f"{function}[c-fog-blocked]", outcome=Outcome.BLOCKED, versus="old", value=None),
+        claim(behavior="test_x.py::test_alike[c-vs-net]", versus="net", at_most=None, at_least=0.0, value=0.1),
+    ]
+    read = page(*claims)
+    beside = read.text[read.text.index("Beside the baseline P") :].partition("What breaks next K")[0]
+    assert "Worse than old by" in beside
+    assert "c: fog ✓ pass 0.040 [0.030, 0.052] 0.01 4,000" in beside
+    assert "■ blocked" in beside
+    tables = read.text.partition("All are drawn with the bound on the left.")[2]
+    assert "c: fog ✓ pass" in tables
+    assert "c: snow under scale(1.5) ✓ pass" in tables
+    assert "Two models side by side: ece on sketch" in tables
+    assert "vit against net ✓ pass" in tables
+    assert "old" not in tables.partition("How to repeat this")[0]
+
+
+def test_kept_promises_are_sorted_by_what_breaks_next():
+    """By hand: (0.08 - 0.04) / (0.052 - 0.04) = 3.33 half intervals; (0.04 - 0.035) / (0.04 - 0.03) = 0.5."""
+    read = page(claim(), claim("net", at_most=None, at_least=0.035), claim("third", Outcome.FAIL))
+    listed = read.text.partition("bound on the left.")[2].partition("calibration vit")[0]
+    assert re.findall(r"\d\.\d\d(?= \w)", listed)[:1] == ["0.50"]
+    assert listed.index("0.50 net") < listed.index("3.33 vit")
+    assert "third" not in listed
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "low", "high", "far"),
+    [
+        ({"at_most": 0.5}, 0.3, 0.2, 0.5, 1.0), ({"at_most": 0.5}, 0.6, 0.5, 0.9, -1.0),
+        ({"at_least": 0.5}, 0.7, 0.6, 0.75, 2.0), ({"at_least": 0.5}, 0.4, 0.1, 0.45, -2.0),
+        ({"margin": 0.02}, 0.0, -0.01, 0.01, 2.0), ({"at_most": 0.5}, 0.5, 0.4, 0.6, 0.0),
+        ({"at_most": 0.5}, 0.3, 0.3, 0.3, None), ({"at_most": 0.5}, None, None, None, None), ({}, 0.3, 0.2, 0.4, None),
+    ],
+)  # fmt: skip
+def test_a_distance_is_in_halves_that_point_at_the_bound(bound, value, low, high, far):
+    """1 where the interval just touches the bound from the right side, -1 from the wrong one; none without a width."""
+    held = claim(**{"at_most": None, **bound}, value=value, low=low, high=high)
+    assert distance(held) == (None if far is None else pytest.approx(far))
+
+
 def test_what_failed_without_a_verdict_is_told():
     """An exception in a behavior or a dead worker has no verdict; the page says so all the same."""
     read = page(claim(), troubles=[{"test": "test_a.py::test_b[vit]", "what": "KeyError: 'typo'"}])
@@ -162,7 +215,7 @@ def test_numbers_that_are_only_reported_stand_below_the_claim():
     """A row a model, a column a measure; they are not counted as claims."""
     text = page(claim(), claim(outcome=Outcome.REPORTED, measure="nll", value=0.5, low=None, high=None)).text
     assert "1 claims" in text
-    assert "also reported nll vit 0.5000" in text
+    assert "Also reported, without a bound on nll sketch 0.5000" in text
 
 
 def test_a_report_is_read_as_it_was_written(tmp_path):
@@ -233,14 +286,14 @@ def report_folder(tmp_path):
 
 
 def test_report_makes_both_pages(tmp_path, monkeypatch, capsys):
-    """The command writes matrix.html and Allure's page, without what that would fetch from elsewhere."""
+    """The command writes index.html and Allure's page, without what that would fetch from elsewhere."""
     folder = report_folder(tmp_path)
     monkeypatch.setattr(
         "eyechart.commands.report.generator", lambda: [str(program(tmp_path / "b", "allure", MAKES_PAGE))]
     )
     assert cli.main(["report", "--reports", str(folder)]) == 0
     assert (folder / "allure" / "index.html").read_text() == "<p>made</p>\n"
-    assert capsys.readouterr().out.splitlines() == [f"{folder}/matrix.html", f"{folder}/allure/index.html"]
+    assert capsys.readouterr().out.splitlines() == [f"{folder}/index.html", f"{folder}/allure/index.html"]
 
 
 @pytest.mark.parametrize(
@@ -253,7 +306,7 @@ def test_report_says_why_there_is_no_allure_page(tmp_path, monkeypatch, capsys, 
     folder = report_folder(tmp_path)
     monkeypatch.setattr("eyechart.commands.report.generator", lambda: None)
     assert cli.main(["report", "--reports", str(folder), *arguments]) == 0
-    assert (folder / "matrix.html").exists()
+    assert (folder / "index.html").exists()
     assert told in capsys.readouterr().out
 
 

@@ -62,7 +62,13 @@ def test_pytest_and_subcommands_find_the_same(project, monkeypatch, capsys):
     """A session in a folder of the project keeps its store where `store list` looks for it."""
     names = ("zoo", "models", "model", "data", "store", "reports", "limit", "checkpoint", "baseline", "allow_blocked",
              "sequential", "plan", "ratchet")  # fmt: skip
-    options = {**dict.fromkeys(names), "device": "auto", "precision": "fp32", "inconclusive": "report"}
+    options = {
+        **dict.fromkeys(names),
+        "device": "auto",
+        "engine": "local",
+        "precision": "fp32",
+        "inconclusive": "report",
+    }
     here = project / "src"
     config = SimpleNamespace(rootpath=project, inipath=None, option=SimpleNamespace(**options),
                              invocation_params=SimpleNamespace(dir=here))  # fmt: skip

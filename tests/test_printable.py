@@ -56,5 +56,5 @@ def test_a_command_shows_what_files_are_called(tmp_path, capsys):
     assert main(["check-data", "--models", f"{tmp_path}/models.yaml", "--zoo", "mine", "--store", f"{tmp_path}/store"])
     said = capsys.readouterr().out
     assert f"bolt/{SHOWN}.png" in said
-    assert f"1 image files are left out by their place or kind: {SHOWN}.png" in said
+    assert f"1 image files are left out by their place: {SHOWN}.png" in said
     assert printable(said) == said

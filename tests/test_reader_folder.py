@@ -89,8 +89,53 @@ def test_data_is_where_relative_paths_start(tmp_path):
 def test_an_empty_folder_is_blocked(tmp_path):
     """No data is not green."""
     (tmp_path / "images" / "bolt").mkdir(parents=True)
-    with pytest.raises(BlockedError, match="empty"):
+    told = "empty: .* in the layout 'folder', CLASS/IMAGE: it holds no files at all, and 1 folders"
+    with pytest.raises(BlockedError, match=told):
         index(tmp_path, of())
+    put(tmp_path / "images/bolt/a.heic", b"another kind")
+    with pytest.raises(BlockedError, match=r"1 files are no images of a kind that is read \(1 \.heic\): bolt/a\.heic"):
+        index(tmp_path, of())
+
+
+@pytest.mark.parametrize(
+    ("path", "files", "more", "told"),
+    [
+        ("val", ["v/1.png", "v/2.png"], {"path": "v"},
+         "2 images directly in it, such as 1.png; 0 folders: say `labels: FILE`, a list of file names and classes"),
+        ("a class", ["val/bolt/1.png", "val/nut/2.png"], {"path": "val/bolt"},
+         "1 images directly in it, such as 1.png; 0 folders: it is a class folder itself: say `path: val`"),
+        ("too high", ["data/train/bolt/1.png", "data/val/nut/2.png"], {"path": "data"},
+         "2 images 2 folders down, such as train/bolt/1.png; 2 folders (train, val): say `path: data/train`, or say "
+         "`levels: [NAME]`, which makes annotations of the folders above the classes"),
+        ("far too high", ["data/a/train/bolt/1.png"], {"path": "data", "levels": ["split"]},
+         "say `path: data/a`, or say `levels: [NAME1, NAME2]`"),
+        ("below its class", ["data/bolt/images/1.png"], {"path": "data"},
+         "class folders hold the images themselves: move them up, or say `labels: FILE`"),
+        ("levels that are not there", ["data/bolt/1.png"], {"path": "data", "levels": ["factor"]},
+         "in the layout 'folder', FACTOR/CLASS/IMAGE. It holds 1 images 1 folders down"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 30 else "",
+)  # fmt: skip
+def test_images_at_another_depth_are_found_and_the_key_that_reads_them_told(tmp_path, path, files, more, told):
+    """A folder that is one level off says where its images are."""
+    folder(tmp_path, files)
+    with pytest.raises(BlockedError) as error:
+        index(tmp_path, of(**more))
+    assert told in str(error.value)
+
+
+def test_class_folders_in_another_form_of_unicode_are_the_same(tmp_path):
+    """A Mac writes ü as u and two dots; both read alike. Names that only look alike are told apart in words."""
+    names = {"names": ["gr\u00fcn", "sea lion"]}
+    folder(tmp_path / "images", ["gru\u0308n/a.png", "sea lion/b.png"])
+    assert index(tmp_path, of(label_space=names)).labels.tolist() == [0, 1]
+    for number, written in enumerate(["Gr\u00fcn", "sea_lion", "sea lion ", "Sea  Lion"]):
+        folder(tmp_path / f"other{number}", [f"{written}/a.png"])
+        with pytest.raises(BlockedError, match=r"did you mean '(gr.n|sea lion)'\? The two differ in case, spaces or"):
+            index(tmp_path, of(f"other{number}", label_space=names))
+    folder(tmp_path / "from one", ["1/a.png", "2/b.png"])
+    with pytest.raises(BlockedError, match="such as '2': classes are numbered from 0, so that the last is 1"):
+        index(tmp_path, of("from one", label_space=names))
 
 
 def test_an_incomplete_set_is_blocked(tmp_path):
@@ -111,14 +156,25 @@ def test_unreadable_files_block_the_set_and_are_listed(tmp_path):
         index(tmp_path, of(allow_unreadable=1))
     images = index(tmp_path, of(allow_unreadable=2))
     assert len(images) == 4
-    assert images.notes == ("2 unreadable images left out (allow_unreadable: 2)",)
+    assert images.notes == (
+        "2 unreadable images left out (allow_unreadable: 2)",
+        "2 of 3 classes have no image: nut, washer",
+    )
 
 
 def test_files_that_are_no_images_are_passed_over(tmp_path):
-    """A README, hidden files, and images outside the class folders."""
+    """A README, hidden files, what systems leave, and images outside the class folders."""
     folder(tmp_path / "images", ["bolt/a.png", "bolt/deeper/b.png", "c.png", "bolt/.d.png"])
     put(tmp_path / "images/bolt/readme.txt", b"hello")
-    assert index(tmp_path, of()).keys.tolist() == ["bolt/a.png"]
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "bolt/._a.png", "__MACOSX/bolt/a.png", ".cache/bolt/a.png"):
+        put(tmp_path / "images" / name, encoded(1))
+    images = index(tmp_path, of())
+    assert images.keys.tolist() == ["bolt/a.png"]
+    assert images.notes == (
+        "3 image files are left out by their place: bolt/.d.png, bolt/deeper/b.png, c.png",
+        "1 files are no images of a kind that is read (1 .txt): bolt/readme.txt",
+        "2 of 3 classes have no image: nut, washer",
+    )
 
 
 def test_levels_above_the_classes_become_annotations(tmp_path):

@@ -80,10 +80,22 @@ def test_an_unknown_revision_is_blocked(tmp_path):
 
 
 def test_a_missing_column_is_blocked(tmp_path):
-    """With the nearest one."""
+    """With the keys that read the columns that are there, as the hub's image data sets name them."""
     write(tmp_path / "hard/a.parquet", [[1]])
-    with pytest.raises(BlockedError, match=r"no column 'labels': did you mean 'label'"):
+    with pytest.raises(BlockedError, match=r"no column 'labels': say `image_column: image` and `label_column: label`$"):
         index(tmp_path, of(label_column="labels"))
+    with pytest.raises(BlockedError, match=r"no column 'file': Allowed: image, label"):
+        index(tmp_path, of(key_column="file"))
+    image = {"bytes": encoded(0), "path": "a.png"}
+    table = pa.table({"caption": ["a"], "img": [image], "coarse": [7], "fine_label": [3], "coarse_label": [1]})
+    put(tmp_path / "cifar/a", b"")
+    pq.write_table(table, tmp_path / "cifar/train.parquet")
+    told = "say `image_column: img` and `label_column: fine_label` .there are also caption, coarse, coarse_label.$"
+    with pytest.raises(BlockedError, match=f"no column 'image': {told}"):
+        index(tmp_path, of(path="cifar"))
+    with pytest.raises(BlockedError, match=f"no column 'label': {told}"):
+        index(tmp_path, of(path="cifar", image_column="img"))
+    assert index(tmp_path, of(path="cifar", image_column="img", label_column="fine_label")).labels.tolist() == [3]
 
 
 def test_an_image_without_a_label_is_blocked(tmp_path):

@@ -100,7 +100,50 @@ def test_npz_with_logits_and_npy(tmp_path):
         read_recording(tmp_path / "r.npy", THREE)
 
 
+@pytest.mark.parametrize(
+    "head",
+    ["probability_0,probability_1,probability_2", "prob_cat,prob_dog,prob_fox", "cat,dog,fox", "0,1,2", "p0,p1,p2"],
+)
+def test_a_column_for_each_class(tmp_path, head):
+    """By number or by name, in any order of the columns; whole numbers are probabilities too."""
+    found = csv(tmp_path, f",image,path,{head},true\n0,1,a,0.7,0.2,0.1,x\n1,2,b,0,1,0,x\n")
+    assert found.keys == ("a", "b")
+    assert found.probabilities.tolist() == [[0.7, 0.2, 0.1], [0.0, 1.0, 0.0]]
+    names = head.split(",")
+    other = csv(tmp_path, f"{names[2]},path,{names[0]},{names[1]}\n0.1,a,0.7,0.2\n")
+    assert other.probabilities.tolist() == [[0.7, 0.2, 0.1]]
+    logits = csv(tmp_path, "key,logit_0,logit_1,logit_2\na,-5,30,1\n")
+    assert (logits.logits.tolist(), logits.probabilities) == ([[-5.0, 30.0, 1.0]], None)
+
+
+def test_columns_for_other_classes_are_named(tmp_path):
+    """Some of the classes, more of them, or numbered from 1: which is which cannot be told."""
+    for head, said in [("p_0,p_1", "p_0 to p_1 are for 2 classes"), ("p_1,p_2,p_3", "p_1 to p_3 are for 3 classes"),
+                       ("p_0,p_1,p_3", "p_0 to p_3 are for 3 classes")]:  # fmt: skip
+        with pytest.raises(BlockedError, match=f"the columns {said}, label space '.*' has 3, numbered from 0 to 2"):
+            csv(tmp_path, f"key,{head}\na,{','.join('1' + '0' * len(head[4::4]))}\n")
+
+
+@pytest.mark.parametrize(
+    "row", ["[0.7, 0.2, 0.1]", "(0.7,0.2,0.1)", "[0.7 0.2 0.1]", "[0.7 0.2\n 0.1]", "[7e-1, .2, 0.1]"]
+)
+def test_lists_as_text(tmp_path, row):
+    """As pandas writes lists and arrays into a CSV."""
+    found = csv(tmp_path, f'key,label,predictions\na,cat,"{row}"\nb,dog,"[0.1, 0.8, 0.1]"\n')
+    assert found.probabilities.tolist() == [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]]
+    assert csv(tmp_path, f'key,logits\na,"{row}"\n').logits.tolist() == [[0.7, 0.2, 0.1]]
+
+
 BAD = {
+    "a list cut short": (
+        'key,probabilities\na,"[0.5, ..., 0.5]"\n',
+        r"row 0, found '\[0.5, ..., 0.5\]', shortened where",
+    ),
+    "a list of text": (
+        'key,probabilities\na,"[1, 0, 0]"\nb,"[x, y]"\n',
+        r"under 'probabilities' in row 1, found '\[x, y",
+    ),
+    "shorter lists": ('key,logits\na,"[1, 0, 0]"\nb,"[1, 0]"\n', r"row 1 lists 2 numbers, the first 3"),
     "unknown class": ("key,predicted\na,cat\nb,wolf\n", r"1 of 2 classes are outside.*'wolf'"),
     "unknown number": ("key,predicted\na,1\nb,3\n", r"1 of 2 rows name classes outside.*3 in row 1"),
     "negative number": ("key,predicted\na,-1\n", r"-1 in row 0"),

@@ -11,7 +11,8 @@ from eyechart.measures import Cues, accuracy, calibration_error, error_ratio, me
 from eyechart.measures.intervals import clopper_pearson
 from eyechart.predict.needs import Need
 from eyechart.predict.run import Run
-from tests.harness import ROOT, run_pytest
+from eyechart.reports.figures.figure import number, read_csv
+from tests.harness import ROOT, Judged, run_pytest
 from tests.recordings import PUBLISHED, REAL, judged, needs_data, recorded
 
 pytestmark = needs_data
@@ -173,16 +174,22 @@ def test_softmax_of_cifar_10(run):
 
 
 @pytest.fixture(scope="module")
-def verdicts(tmp_path_factory) -> list[dict]:
-    """What `pytest behaviors/` writes about the zoo of all recordings."""
+def made(tmp_path_factory) -> Judged:
+    """What `pytest behaviors/` leaves about the zoo of all recordings, figures too."""
     folder = tmp_path_factory.mktemp("judged")
     file = folder / "models.yaml"
     file.write_text(json.dumps({"zoos": {"published": {"image_sets": PUBLISHED, "models": MODELS}}}))
     made = run_pytest(
         ROOT / "behaviors", f"--models={file}", "--zoo=published", f"--data={REAL}", f"--store={folder / 'store'}",
-        reports=folder / "reports",
+        reports=folder / "reports", EYECHART_FIGURES="",
     )  # fmt: skip
     assert made.code in (0, 10), made.text
+    return made
+
+
+@pytest.fixture(scope="module")
+def verdicts(made) -> list[dict]:
+    """The records of that run."""
     return list(made.data["verdicts"])
 
 
@@ -258,3 +265,74 @@ def test_a_limit_keeps_the_join_whole(tmp_path):
     part = run.predictions(Need("vit", "imagenet-real"))
     assert 400 < len(part) < 500
     assert np.isin(part.keys, run.predictions(Need("vit", "imagenet-1k")).keys).all()
+
+
+def rows_of(made: Judged, figure: str) -> list[dict[str, str]]:
+    """The data of one figure of the run."""
+    return read_csv((made.reports / "figures" / f"{figure}.csv").read_bytes().decode())
+
+
+BINS = {
+    "resnet50": (34, 383, 799, 1127, 1395, 1554, 1808, 2198, 2218, 2198, 2269, 2349, 2834, 4140, 24694),
+    "vit": (210, 723, 977, 1064, 1408, 1542, 1811, 2230, 2192, 2260, 2361, 2655, 3246, 4935, 22386),
+}
+"""Images in each of 15 bins of confidence, computed independently."""
+RIGHT = {
+    "resnet50": (.176471, .143603, .176471, .222715, .312545, .341055, .410951, .487716, .510821, .579163, .641692,
+                 .702001, .763232, .831643, .960314),
+    "vit": (.071429, .168741, .239509, .311090, .333807, .401427, .433462, .523767, .567974, .647345, .703939,
+            .758569, .817314, .887943, .975610),
+}  # fmt: skip
+"""Accuracy in each."""
+
+
+@pytest.mark.parametrize("model", BINS)
+def test_the_reliability_diagram_shows_the_published_bins(made, model):
+    """Counts exactly, accuracies to six digits; each interval holds its accuracy, and the gaps add up to the ECE."""
+    rows = [row for row in rows_of(made, "reliability-imagenet-1k") if row["model"] == model]
+    assert tuple(int(row["images"]) for row in rows) == BINS[model]
+    assert [number(row, "accuracy") for row in rows] == pytest.approx(RIGHT[model], abs=5e-7)
+    assert all(number(row, "low") <= number(row, "accuracy") <= number(row, "high") for row in rows)
+    added = sum(number(row, "share") * abs(number(row, "gap_of_bin")) for row in rows)
+    assert added == pytest.approx(MEASURED[model, "imagenet-1k", "ece_15_equal_width"], abs=1e-12)
+    assert number(rows[0], "ece_equal_width") == pytest.approx(added, abs=1e-12)
+
+
+@pytest.mark.parametrize(("model", "column", "mean"), [("resnet50", 1, 1.553988363), ("vit", 2, 1.440695166)])
+def test_the_factors_figure_shows_the_published_ratios(made, model, column, mean):
+    """Every factor with its images, and their mean."""
+    rows = {row["part"]: row for row in rows_of(made, "error-ratio-imagenet-x") if row["model"] == model}
+    assert {part: int(row["count"]) for part, row in rows.items() if part in ERRORS} == {
+        part: row[0] for part, row in ERRORS.items()
+    }
+    assert number(rows["mean of factors"], "value") == pytest.approx(mean, abs=2e-9)
+    usual = 1 - {1: 34430, 2: 35394}[column] / 46_110
+    for part, row in ERRORS.items():
+        assert number(rows[part], "value") == pytest.approx(row[column] / row[0] / usual, rel=1e-14)
+
+
+@pytest.mark.parametrize("model", CATEGORIES)
+def test_the_shape_figure_shows_the_published_decisions(made, model):
+    """Each category, the line of all, and people's and ResNet-50's marks."""
+    every = rows_of(made, "shape-bias-cue-conflict")
+    rows = {row["part"]: number(row, "value") for row in every if row["model"] == model}
+    for category, (shape, texture) in CATEGORIES[model].items():
+        assert rows[category] == pytest.approx(shape / (shape + texture), rel=1e-14)
+    assert rows[""] == {"vit-sup": 340 / 853, "tv-resnet50": 170 / 791}[model]
+    assert {row["model"]: row["value"] for row in every if row["published"]} == {
+        "people": "0.9587",
+        "ResNet-50": "0.2149",
+    }
+
+
+def test_every_figure_is_drawn(made):
+    """Each has its drawing, and belongs to claims that were made."""
+    figures = json.loads((made.reports / "figures" / "index.json").read_text())["figures"]
+    assert {"reliability-imagenet-1k", "error-ratio-imagenet-x", "shape-bias-cue-conflict"} <= {
+        figure["name"] for figure in figures
+    }
+    claims = {"|".join(filter(None, (r["model"], r["behavior"], r["versus"]))) for r in made.claims}
+    for figure in figures:
+        assert (made.reports / "figures" / figure["svg"]).read_text().startswith("<svg ")
+        assert set(figure["claims"]) <= claims
+        assert figure["claims"]

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from eyechart.reports.pages.matrix import matrix_page
+from eyechart.reports.pages.page import report_page
 from eyechart.reports.report import read_report
 from tests.harness import LIMIT, run_pytest
 from tests.villains import VILLAINS
@@ -134,9 +134,9 @@ def test_a_table_says_how_it_was_made(judged, warm):
 
 
 def test_the_page_is_what_the_report_says(judged):
-    """matrix.html is written by every run, and is the same made again from verdicts.json: workers change nothing."""
-    page = (judged.reports / "matrix.html").read_text()
-    assert page == matrix_page(read_report(judged.reports))
+    """index.html is written by every run, and is the same made again from verdicts.json: workers change nothing."""
+    page = (judged.reports / "index.html").read_text()
+    assert page == report_page(read_report(judged.reports), judged.reports)
     assert "Of the images it is 80 % sure about, it names about 80 % correctly." in page
     assert judged.run["exit_code"] == judged.code
     assert judged.run["troubles"] == []

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from eyechart.errors import BlockedError, DamagedError, EyechartError
-from eyechart.store import Store, proof
+from eyechart.store import Store, parts, proof
 from tests.damage import MEANS, empty, fill, flip, halve, keys, rows
 
 COUNT = 48
@@ -246,6 +246,26 @@ def test_parts_of_another_length_go_on_rightly(tmp_path):
     assert table["predicted"].to_pylist() == list(range(48))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_whichever_rows_came_first_the_table_is_the_same_bytes(tmp_path, seed):
+    """In order, or some at random, some of them twice: `finish` joins blocks of one size."""
+    draw, chosen, meta = np.random.default_rng(seed), np.arange(2000), {"view": "original"}
+    for start in range(0, 2000, 512):
+        new(tmp_path / "order").write_part("key", start, rows(start, min(start + 512, 2000)), MEANS)
+    store, everything = new(tmp_path / "any"), rows(0, 2000)
+    while chosen.size:
+        now = np.sort(draw.choice(2000, 300, replace=False)) if seed % 2 else chosen[:: int(draw.integers(2, 5))]
+        store.write_part("key", now, everything.take(now), MEANS)
+        chosen = np.flatnonzero(~store.answered("key", 2000, MEANS))
+        if len(chosen) < 500:
+            store.write_part("key", chosen, everything.take(chosen), MEANS)
+            chosen = chosen[:0]
+    for each in (new(tmp_path / "order"), store):
+        each.finish("key", meta, keys(2000), MEANS)
+    assert store.table_path("key").read_bytes() == new(tmp_path / "order").table_path("key").read_bytes()
+    assert not list((tmp_path / "any" / "partial").iterdir())
+
+
 def test_parts_by_other_means_are_begun_anew(tmp_path):
     """Answers of two versions of a library are never mixed in one table, which says what predicted it."""
     say = []
@@ -291,6 +311,7 @@ def test_parts_with_other_columns_do_not_join(tmp_path):
 def test_a_long_table_is_joined_a_few_rows_at_a_time(tmp_path, monkeypatch):
     """Some parts are a group of rows, and no more of them are in memory at once."""
     monkeypatch.setattr(proof, "GROUP", 10)
+    monkeypatch.setattr(parts, "BLOCK", 12)
     store = new(tmp_path)
     fill(store, "key", 48, range(0, 48, 4))
     metadata = pq.read_metadata(store.table_path("key"))

@@ -70,6 +70,29 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
+class Batching:
+    """How many images are answered at once: as many as take `pixels`, between `fewest` and `most`."""
+
+    pixels: int
+    most: int
+    fewest: int = 8
+
+    def size(self, height: int, width: int, images: int) -> int:
+        """Images in a forward pass at this input size, a power of two, for a set of so many images.
+
+        It is one size for all batches of a set (the last is filled up), since another can change an answer's last bits.
+        """
+        fitting = min(max(self.pixels // (height * width), self.fewest), self.most)
+        return min(1 << fitting.bit_length() - 1, max(1 << (images - 1).bit_length(), self.fewest))
+
+
+PROCESSOR = Batching(32 * 224 * 224, 128)
+"""Where memory is kept between batches, larger ones win nothing (docs/performance.md)."""
+
+GRAPHICS = Batching(256 * 224 * 224, 1024)
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A loaded model. `forward` maps a batch of uint8 squares to logits; it never trains and never draws.
 
@@ -81,6 +104,7 @@ class Checkpoint:
     forward: Callable[[Batch], Logits]
     note: str = ""
     embed: Callable[[Batch], Features] | None = None
+    batching: Batching = PROCESSOR
 
     def answer(self, batch: Batch) -> Logits:
         """Answer a batch that is resized and cropped already: (n, classes) float32.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from eyechart.digest import digest
 from eyechart.errors import BlockedError
 from eyechart.images.labels import WIDER, LabelSpace, label_space
+from eyechart.measures.predictions import softmax
 
 MOST_ABSENT = 50
 """A head for more of ImageNet may lack every fiftieth class of an image set: those images are then answered wrongly."""
@@ -79,13 +80,6 @@ def _one_after_the_other(first: Readout, second: Readout) -> Readout:
         lambda logits: second.apply(first.apply(logits)),
         first.note,
     )
-
-
-def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """(n, classes) probabilities, in float64."""
-    exact = np.asarray(logits, dtype=np.float64)
-    shifted = np.exp(exact - exact.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _mask(columns: NDArray[np.int64]) -> Callable[[Answers], Answers]:

@@ -15,11 +15,11 @@ from eyechart.commands.saying import say
 from eyechart.errors import EyechartError, SpecError, nearest
 from eyechart.images.entries import PixelsEntry
 from eyechart.images.image_set import ImageSet
-from eyechart.images.labels import LabelSpace
 from eyechart.images.readers.computed import ComputedSet
 from eyechart.predict.run import Run, Settings
 from eyechart.store import Store
 from eyechart.zoo.indexing import read_image_set
+from eyechart.zoo.places import images_at
 from eyechart.zoo.zoo import Zoo, read_zoo
 
 
@@ -35,9 +35,8 @@ def add_check_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _check_data(options: argparse.Namespace) -> int:
-    images = options.data or os.environ.get("EYECHART_IMAGES")
     where = placed(options)
-    settings = Settings(where.store.resolve(), Path(images).expanduser().resolve() if images else None)
+    settings = Settings(where.store.resolve(), images_at(options.data or os.environ.get("EYECHART_IMAGES"), Path.cwd()))
     zoo = Run(read_zoo(where.models, options.zoo, usual="paper"), settings).zoo
     store = Store(settings.store)
     for name in options.sets or ():
@@ -65,10 +64,10 @@ def check_set(zoo: Zoo, name: str, store: Store, known: str = "") -> bool:
     spec = zoo.image_sets[name]
     try:
         image_set = read_image_set(_lenient(zoo, name), name, store, None)
-        problems = [*_problems(image_set, spec, zoo.labels(name)), *_blocked(zoo, name, store)]
+        problems = [*_problems(image_set, spec), *_blocked(zoo, name, store)]
         classes = f"{len(set(image_set.labels.tolist()))} of {len(zoo.labels(name))} classes"
     except EyechartError as error:
-        is_there = isinstance(spec, PixelsEntry) and zoo.image_path(spec.path).exists()
+        is_there = isinstance(spec, PixelsEntry) and not zoo.url(spec.path) and zoo.image_path(spec.path).exists()
         say(f"  {name:24} {'BAD' if is_there else 'MISSING':7}  {error}")
         return _check_training(zoo, name, store) and False
     expected = f" of {count:,}" if (count := getattr(spec, "count", None)) else ""
@@ -107,12 +106,12 @@ def _forgotten(zoo: Zoo, names: Sequence[str], store: Store) -> dict[str, str]:
         for name in names:
             with contextlib.suppress(EyechartError):
                 fingerprints[name] = read_image_set(_lenient(zoo, name), name, store, None).fingerprint
-    for kind in ("files", "shards", "parquet-images"):
+    for kind in ("files", "shards", "parquet-images", "remote"):
         shutil.rmtree(store.root / kind, ignore_errors=True)
     return fingerprints
 
 
-def _problems(image_set: ImageSet, spec: object, space: LabelSpace) -> list[str]:
+def _problems(image_set: ImageSet, spec: object) -> list[str]:
     if not isinstance(spec, PixelsEntry):
         return []
     problems = []
@@ -120,8 +119,6 @@ def _problems(image_set: ImageSet, spec: object, space: LabelSpace) -> list[str]
     if spec.count is not None and count != spec.count:
         off = f"{spec.count - count:,} missing" if count < spec.count else f"{count - spec.count:,} too many"
         problems.append(f"{count:,} images, expected {spec.count:,}: {off}")
-        if empty := [space.names[each] for each in sorted(set(range(len(space))) - set(image_set.labels.tolist()))]:
-            problems.append(f"{len(empty)} classes without an image, such as {', '.join(empty[:5])}")
     if len(image_set.unreadable) > spec.allow_unreadable:
         problems += [f"cannot be read: {each}" for each in image_set.unreadable]
     return problems

@@ -9,7 +9,8 @@ from pathlib import Path
 from eyechart.commands import starting
 from eyechart.commands.saying import say
 from eyechart.errors import EyechartError, SpecError
-from eyechart.images.readers.folder import images_under
+from eyechart.images.readers.folder import contents_of
+from eyechart.images.walking import folders_in
 from eyechart.predict.locating import Locator
 from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
@@ -81,11 +82,12 @@ def _class_folders(root: Path) -> list[str]:
     """Name the class folders in the order in which training scripts number them. Raises SpecError without any."""
     if not root.is_dir():
         raise SpecError(f"--images {root}: there is no such folder")
-    paths, elsewhere = images_under(root, 2)
-    if not paths:
+    contents = contents_of(root, 2)
+    if not contents.images:
+        elsewhere = contents.elsewhere
         where = f"; {len(elsewhere)} lie elsewhere, such as {elsewhere[0]}" if elsewhere else ""
         raise SpecError(f"--images {root}: expected {root}/CLASS/IMAGE, found no image there{where}")
-    return sorted(folder.name for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    return folders_in(root)
 
 
 def _from(here: Path, path: str) -> str:

@@ -7,24 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.commands.options import add_places, placed
+from eyechart.reports.figures.writing import draw_figures
 from eyechart.reports.pages.allure import HOW, generate, generator, models_of
-from eyechart.reports.pages.matrix import PAGE, matrix_page
+from eyechart.reports.pages.page import PAGE, report_page
 from eyechart.reports.report import read_report, write_text
 
 
 def add_report(commands: Any) -> None:
     """Add `report` to the commands of `eyechart` (what `ArgumentParser.add_subparsers` returned)."""
-    parser = commands.add_parser("report", help="make the pages of the last run: matrix.html, and Allure's")
+    parser = commands.add_parser("report", help="make the pages of the last run: index.html, and Allure's")
     add_places(parser, "models", "reports")
     parser.add_argument("--results", type=Path, metavar="DIR", help="default: allure-results of the reports")
-    parser.add_argument("--no-allure", action="store_true", help="make matrix.html only")
+    parser.add_argument("--no-allure", action="store_true", help="make index.html only")
     parser.set_defaults(run=_report)
 
 
 def _report(arguments: argparse.Namespace) -> int:
     reports = placed(arguments).reports
     report = read_report(reports)
-    print(write_text(reports / PAGE, matrix_page(report)))
+    for line in draw_figures(reports):
+        print(f"figures: {line}")
+    print(write_text(reports / PAGE, report_page(report, reports)))
     if arguments.no_allure:
         return 0
     results = (arguments.results or reports / "allure-results").resolve()

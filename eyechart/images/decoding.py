@@ -6,6 +6,7 @@ import contextlib
 import io
 import threading
 import warnings
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -16,13 +17,12 @@ from eyechart.images.views import Image
 
 Orientation = Literal["exif", "stored"]
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
-"""File names that are taken for images."""
-
-OTHER_SUFFIXES = frozenset(
-    {".avif", ".dng", ".exr", ".heic", ".heif", ".hdr", ".jfif", ".jp2", ".jpe", ".jxl", ".pnm", ".svg", ".tga"}
-)
-"""Images of other kinds: not read, and named where they are left out."""
+FORMATS = (
+    "JPEG", "MPO", "PNG", "WEBP", "AVIF", "BMP", "DIB", "GIF", "TIFF", "PPM", "JPEG2000", "PCX", "QOI", "SGI", "SUN",
+    "TGA",
+)  # fmt: skip
+"""Pillow's names of what is read, whatever a file is called: pictures only. A document, such as EPS, would be drawn by
+another program, and an icon is not what a set of photographs is about."""
 
 LARGEST_FILE = 1 << 30
 """Bytes of an image file at most: what the largest image that is decoded takes at 16 bits a channel."""
@@ -34,6 +34,19 @@ _ONE_LARGE = threading.Lock()
 
 VERSION = 1
 """Part of every fingerprint: raise it when the same bytes are decoded to other pixels."""
+
+
+@cache
+def suffixes() -> frozenset[str]:
+    """File names that are taken for images: those that the installed Pillow knows for FORMATS."""
+    PILImage.init()
+    return frozenset(suffix for suffix, kind in PILImage.registered_extensions().items() if kind in FORMATS)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    PILImage.init()
+    return tuple(kind for kind in FORMATS if kind in PILImage.OPEN)  # MPO is opened as the JPEG that it begins with
 
 
 class DecodeError(ValueError):
@@ -75,7 +88,7 @@ def _opened(content: bytes) -> PILImage.Image:
     with warnings.catch_warnings():
         # Up to twice the size that Pillow warns of it reads on; beyond that it refuses.
         warnings.simplefilter("ignore", PILImage.DecompressionBombWarning)
-        return PILImage.open(io.BytesIO(content))
+        return PILImage.open(io.BytesIO(content), formats=_formats())
 
 
 def _eight_bits(image: PILImage.Image) -> PILImage.Image:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -68,27 +69,47 @@ class LabelSpace:
         """Count the classes."""
         return len(self.names)
 
-    def indices(self, written: Sequence[str], what: str) -> dict[str, int]:
+    def indices(self, written: Sequence[str], what: str, where: Callable[[str], str] | None = None) -> dict[str, int]:
         """Map class names, as folders and files write them, to indices.
 
-        Names that are all of this space count as names; otherwise names that are all digits count as numbers,
-        so that folder `10` is class 10 however folders sort. `what` begins the message.
+        Names that are all of this space count as names, in whatever form of Unicode they are written; otherwise names
+        that are all digits count as numbers, so that folder `10` is class 10 however folders sort. `what` begins the
+        message, `where` says in it where a class is written.
         Raises BlockedError that lists the classes outside this space, the nearest match offered.
         """
-        index_of = {name: index for index, name in enumerate(self.names)}
         wanted = sorted(set(written))
+        index_of = {name: index for index, name in enumerate(self.names)}
+        if not index_of.keys() >= set(wanted):  # macOS writes ü as u and two dots
+            composed = {unicodedata.normalize("NFC", name): index for name, index in index_of.items()}
+            alike = {name: composed.get(unicodedata.normalize("NFC", name), -1) for name in wanted}
+            index_of = {name: index for name, index in alike.items() if index >= 0} | index_of
         outside = [name for name in wanted if name not in index_of]
         if outside and all(name.isdecimal() for name in wanted):
             # of thousands of digits Python makes no number
             index_of = {name: int(name) if len(name) < LONGEST else len(self) for name in wanted}
             outside = [name for name in wanted if index_of[name] >= len(self)]
         if outside:
+            few = ", ".join(f"{name[:LONGEST]!r}{where(name) if where else ''}" for name in outside[:3])
             raise BlockedError(
                 f"{what}: {len(outside)} of {len(wanted)} classes are outside label space {self.name!r} "
-                f"({len(self)} classes), such as {', '.join(repr(name[:LONGEST]) for name in outside[:3])}: "
-                f"{nearest(outside[0][:LONGEST], self.names)[:200]}"
+                f"({len(self)} classes), such as {few}: {self._meant(outside[0][:LONGEST])}"
             )
         return {name: index_of[name] for name in wanted}
+
+    def _meant(self, written: str) -> str:
+        """Say which class may be meant by a name outside this space, and what tells the two apart."""
+        if written == str(len(self)):
+            return f"classes are numbered from 0, so that the last is {len(self) - 1}"
+        plain = _plain(written)
+        close = next((name for name in self.names if plain and _plain(name) == plain), None)
+        if close is not None:
+            return f"did you mean {close!r}? The two differ in case, spaces or signs between words only"
+        return nearest(written, self.names)[:200]
+
+
+def _plain(name: str) -> str:
+    """Reduce a name to its letters and digits, case apart."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
 
 
 @functools.cache

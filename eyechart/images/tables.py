@@ -28,7 +28,8 @@ def read_table(path: Path, text: Sequence[str] = ()) -> pa.Table:
         table = pq.read_table(path)
     else:
         as_written = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(text, pa.string()))
-        table = pyarrow.csv.read_csv(path, convert_options=as_written)
+        lines = pyarrow.csv.ParseOptions(newlines_in_values=True)  # as NumPy prints long rows
+        table = pyarrow.csv.read_csv(path, convert_options=as_written, parse_options=lines)
     twice = [name for name, count in Counter(table.column_names).items() if count > 1]
     if twice:
         raise ValueError(f"it has the column {twice[0]!r} more than once")

@@ -91,6 +91,7 @@ class Verdict:
     promise        the behavior's own sentence, what the report says was promised
     part           the factor, category, corruption or group of tasks that the claim is about
     bound_reason   why the bound, or the margin, is what it is
+    test           the test that pytest judges it by, as one types it where the run was started
     """
 
     zoo: str
@@ -121,6 +122,7 @@ class Verdict:
     promise: str | None = None
     part: str | None = None
     bound_reason: str | None = None
+    test: str | None = None
 
 
 def measured(verdict: Verdict) -> str:
@@ -260,7 +262,7 @@ def as_record(verdict: Verdict) -> dict[str, Any]:
         "zoo", "model", "versus", "property", "behavior", "image_set", "view", "measure", "value", "low", "high",
         "count", "at_most", "at_least", "margin", "verdict", "known_failure", "reason", "method", "limit",
         "claims", "p_fail", "holm", "images_needed", "look",
-        "promise", "part", "bound_reason",
+        "promise", "part", "bound_reason", "test",
     )  # fmt: skip
     values = {key: getattr(verdict, key) if key != "verdict" else str(verdict.verdict) for key in order}
     infinite = [key for key, value in values.items() if isinstance(value, float) and not math.isfinite(value)]

@@ -33,7 +33,7 @@ def accuracy(predictions: Predictions) -> Measurement:
 
 def _top_five(predictions: Predictions) -> tuple[Measurement, ...]:
     """Share of images whose class is among the five best answers, or nothing where they are not listed."""
-    if predictions.recorded is None or not predictions.recorded.has("ranked"):
+    if not predictions.kept.has("ranked"):
         return ()
     try:
         best = predictions.ranked(5)

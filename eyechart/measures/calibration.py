@@ -87,15 +87,13 @@ def _proper_scores(predictions: Predictions) -> tuple[Measurement, ...]:
     if any(key in predictions.also for key in predictions.keys.tolist()):
         return ()
     try:
-        probabilities = predictions.probabilities
+        true, squares = predictions.true_probability, predictions.sum_of_squares
     except LookupError:
         return ()
-    true = probabilities[np.arange(len(predictions)), predictions.labels]
     with np.errstate(divide="ignore"):
         surprise = -np.log(true)
     # Sum of (p - y)^2 over classes, without a one-hot copy of y.
-    squares = np.einsum("ij,ij->i", probabilities, probabilities) - 2 * true + 1
-    return _mean("nll", surprise, (0.0, np.inf)), _mean("brier", squares, (0.0, 2.0))
+    return _mean("nll", surprise, (0.0, np.inf)), _mean("brier", squares - 2 * true + 1, (0.0, 2.0))
 
 
 def _mean(measure: str, values: Floats, possible: tuple[float, float]) -> Measurement:

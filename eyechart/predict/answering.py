@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from eyechart.images.views import Image
     from eyechart.measures.predictions import Floats
 
-BATCH = 128
-"""Images in a forward pass, always: a shorter batch is filled up, since its size can change the last bits."""
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -48,18 +45,23 @@ class Job:
         """What the checkpoint is asked for: logits, or features."""
         return self.checkpoint.features if self.need.view == FEATURES else self.checkpoint.answer
 
+    def batch_size(self, crop: Image) -> int:
+        """Images in a forward pass over crops of this size."""
+        height, width = crop.shape[:2]
+        return self.checkpoint.batching.size(height, width, len(self.images))
+
     def read_out(self, logits: Answers) -> Answers:
         """Answers in the image set's label space."""
         return logits if self.readout is None else self.readout.apply(logits)
 
 
-def forward(ask: Callable[[Batch], Any], batch: Batch, cost: Cost) -> Any:
-    """Ask for any number of images, in batches of one size; (n, classes or dimensions)."""
+def forward(ask: Callable[[Batch], Any], batch: Batch, size: int, cost: Cost) -> Any:
+    """Ask for any number of images, in batches of one `size`; (n, classes or dimensions)."""
     started = time.perf_counter()
     answers = []
-    for start in range(0, len(batch), BATCH):
-        part = batch[start : start + BATCH]
-        filled = np.concatenate([part, np.repeat(part[-1:], BATCH - len(part), axis=0)])
+    for start in range(0, len(batch), size):
+        part = batch[start : start + size]
+        filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
         answers.append(ask(filled)[: len(part)])
     cost.forward_seconds += time.perf_counter() - started
     cost.answers += len(batch)
@@ -143,7 +145,7 @@ def keep_search(run: Run, job: Job) -> None:
 
     def answer(images: Sequence[Image], view: View) -> Answers:
         batch = job.geometry(view).apply(view.of_image(image) for image in images)
-        return job.read_out(forward(job.checkpoint.answer, batch, run.cost))
+        return job.read_out(forward(job.checkpoint.answer, batch, job.batch_size(batch[0]), run.cost))
 
     part = job.images.rows(rows)
     outcome = search(job.need.search, answer, raw, part.labels, part.keys)

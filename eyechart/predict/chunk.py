@@ -16,7 +16,7 @@ from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.images.image_set import HELD, ImageSet
 from eyechart.images.views import ORIGINAL, View
 from eyechart.measures.predictions import Ints
-from eyechart.predict.answering import BATCH, Job, forward
+from eyechart.predict.answering import Job, forward
 from eyechart.predict.needs import FEATURES
 from eyechart.predict.pace import Pace
 from eyechart.predict.run import Cost
@@ -112,7 +112,8 @@ class Chunk:
             for look in looks:
                 self._drop(look, look.jobs, error)
         for look in looks:
-            count = len(look.crops) if last else len(look.crops) // BATCH * BATCH
+            size = max((job.batch_size(look.crops[0]) for job in look.jobs), default=1)
+            count = len(look.crops) if last else len(look.crops) // size * size
             if count and look.jobs:
                 self._answer(look, look.crops[:count])
             del look.crops[:count]
@@ -126,7 +127,7 @@ class Chunk:
         for job in list(look.jobs):
             try:
                 with self.pace.of_model(job.need.model, len(batch)):
-                    self._answers[job.key].append(forward(job.asked, batch, self.cost))
+                    self._answers[job.key].append(forward(job.asked, batch, job.batch_size(batch[0]), self.cost))
             except (BlockedError, NotApplicableError) as error:
                 self._drop(look, [job], error)
 

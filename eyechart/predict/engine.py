@@ -25,7 +25,7 @@ Refuse: TypeAlias = Callable[[Job, BlockedError | NotApplicableError], None]
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Images `rows` of a set, in order and without gaps, and the jobs that ask for answers to them."""
+    """Images `rows` of a set, ascending, and the jobs that ask for answers to them."""
 
     images: ImageSet
     rows: Ints
@@ -35,8 +35,8 @@ class Lease:
 class Engine(Protocol):
     """Answers leases, in any order; each answer is kept by whoever asked, before the next is asked for."""
 
-    def answers(self, leases: Iterable[Lease], refuse: Refuse) -> Iterator[tuple[Job, int, pa.Table]]:
-        """Of each job that is not refused: the first row of a lease, and its table."""
+    def answers(self, leases: Iterable[Lease], refuse: Refuse) -> Iterator[tuple[Job, Ints, pa.Table]]:
+        """Of each job that is not refused: the rows of a lease, and its table of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class LocalEngine:
     run: Run
     pace: Pace
 
-    def answers(self, leases: Iterable[Lease], refuse: Refuse) -> Iterator[tuple[Job, int, pa.Table]]:
+    def answers(self, leases: Iterable[Lease], refuse: Refuse) -> Iterator[tuple[Job, Ints, pa.Table]]:
         """Answer lease by lease; images that cannot be read refuse the jobs of their lease, and no other."""
         for lease in leases:
             chunk = Chunk(lease.images, lease.rows, lease.jobs, self.pace, self.run.cost, refuse)
@@ -56,7 +56,7 @@ class LocalEngine:
                         table = features_table(lease.images, lease.rows, answers)
                     else:
                         table = predictions_table(job, lease.rows, answers, shares)
-                    yield job, int(lease.rows[0]), table
+                    yield job, lease.rows, table
             except BlockedError as error:
                 for job in lease.jobs:
                     refuse(job, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from eyechart.checkpoints.checkpoint import Resolved
 from eyechart.checkpoints.readouts import Readout, readout
+from eyechart.checkpoints.sources import hub
 from eyechart.checkpoints.sources.base import Surroundings
 from eyechart.checkpoints.sources.named import content_named
 from eyechart.digest import digest
@@ -18,6 +20,7 @@ from eyechart.images.entries import labels_of
 from eyechart.images.image_set import ImageSet
 from eyechart.images.views import View
 from eyechart.measures.predictions import Bools
+from eyechart.predict.answering import Job
 from eyechart.predict.contracts import Finding
 from eyechart.predict.needs import FEATURES, Need, protocol_of
 from eyechart.predict.recorded import RecordedAnswers
@@ -88,7 +91,8 @@ class Locator:
             )
             self._progress.say(f"loading {model}")
             try:
-                self._checkpoints[model] = loaded = _source(spec).load(spec, around)
+                with hub.fetching(model, self._progress.say) if hub.fetches(spec) else contextlib.nullcontext():
+                    self._checkpoints[model] = loaded = _source(spec).load(spec, around)
             except DeviceError:
                 raise
             except SpecError as error:  # a typo in one model's entry is no fault of the others
@@ -138,6 +142,20 @@ class Locator:
         except (BlockedError, NotApplicableError) as error:
             run.addresses.refuse(need, error)
         return need in run.addresses
+
+    def begin(self, need: Need) -> bool:
+        """Whether it is known where a table is, complete or in parts, or why there never is one; notes it.
+
+        False where nothing was ever predicted under its key.
+        """
+        if self.locate(need):
+            return True
+        resolved, whole = self.known(need.model), self.whole(need)
+        if resolved is None or self.run.store.partial(key := self.key(resolved, whole)) is None:
+            return False
+        self.run.addresses.begin(whole, key)
+        self.run.addresses.share(need, whole)
+        return True
 
     def _is_there(self, need: Need, key: str) -> bool:
         store = self.run.store
@@ -191,6 +209,12 @@ class Locator:
         """Note that a need is met, and which of its classes the model can never name."""
         asks_classes = need.view != FEATURES and not need.is_probe
         self.run.addresses.meet(need, key, note=self.readout(need).note if asks_classes else "")
+
+    def job(self, need: Need) -> Job:
+        """What it takes to meet a need. Raises BlockedError or NotApplicableError where that is not to be had."""
+        checkpoint, images = self.checkpoint(need.model), self.images(need.image_set)
+        readout = None if need.view == FEATURES or need.is_probe else self.readout(need)
+        return Job(need, self.key(checkpoint.resolved, need), checkpoint, images, readout)
 
     def readout(self, need: Need) -> Readout:
         """How a model's answers become answers in the image set's label space."""

@@ -9,7 +9,7 @@ import contextlib
 import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -20,11 +20,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from eyechart.errors import BlockedError, NotApplicableError
-from eyechart.measures.predictions import Absent, ByKey, Ints, Predictions
+from eyechart.measures.measurement import take
+from eyechart.measures.predictions import Floats, Ints, Predictions
 from eyechart.predict.contracts import Finding
 from eyechart.predict.needs import FEATURES, ORIGINAL, Address, Addresses, Need
 from eyechart.predict.searches import Found
+from eyechart.predict.tables import predictions_in, spread
 from eyechart.store import Store
+from eyechart.store.parts import Partial
 from eyechart.zoo.zoo import Zoo
 
 Strings: TypeAlias = NDArray[np.str_]
@@ -35,25 +38,44 @@ T = TypeVar("T")
 class Settings:
     """Options of a run that decide its predictions.
 
-    `images` is where relative paths of image sets start (`--data`); `limit` keeps a seeded subset of each set.
+    `images` is where relative paths of image sets start (`--data`); `limit` keeps a seeded subset of each set;
+    `engine` is where predictions are made, here (`local`) or on the machines of a cluster (`ray`).
     """
 
     store: Path
-    images: Path | None = None
+    images: Path | str | None = None
     device: str = "auto"
     precision: str = "fp32"
     limit: int | None = None
+    engine: str = "local"
 
 
 @dataclass
 class Cost:
-    """What the predict phase did: seconds in all and in forward passes, answers given, checkpoints loaded."""
+    """What the predict phase did: seconds in all and in forward passes, answers given, checkpoints loaded.
+
+    Where claims were decided in looks, how many answers were `needed` of all `possible` ones, of tables that had not
+    been complete.
+    """
 
     seconds: float = 0.0
     forward_seconds: float = 0.0
     answers: int = 0
     images_read: int = 0
     loads: dict[str, int] = field(default_factory=dict)
+    needed: int = 0
+    possible: int | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        """As `verdicts.json` has it."""
+        return {
+            "seconds": round(self.seconds, 3),
+            "forward_seconds": round(self.forward_seconds, 3),
+            "answers": self.answers,
+            "images_read": self.images_read,
+            "loads": self.loads,
+            "in_looks": None if self.possible is None else {"answers": self.needed, "of": self.possible},
+        }
 
 
 # pytest writes out the arguments of a test that fails, and all predictions of a run take it a while
@@ -104,43 +126,42 @@ class Run:
         return self._read[need]
 
     def _predictions(self, need: Need) -> Predictions:
-        key, store = self.address(need), self.store
-        table = store.read_table(key, ["key", "label", "predicted", "confidence"])
-        keys, labels, predicted, confidence = (column.to_numpy() for column in table.columns)
-        unsure = len(confidence) > 0 and table["confidence"].null_count == len(confidence)
-        bad = np.flatnonzero(~np.isfinite(confidence))
-        if len(bad) and not unsure:
-            raise BlockedError(
-                f"{need.model} gives no finite answer for {len(bad)} of {len(keys)} images of {need.image_set} "
-                f"under {need.view}, first {keys[bad[0]]!r}"
-            )
+        key, of_set = self.address(need), self.image_sets.get(need.image_set, {})
+        about = (need.model, need.image_set, need.view)
+        logits_anew = partial(self._logits_anew, need)
+        if self.addresses[need].partly:
+            there = self._partial(need)
+            answered = None
+            if there.columns:
+                answered = predictions_in(about, there.columns, there.read, need.model, logits_anew)
+            index = self.index(of_set.get("of") or need.image_set)
+            keys, labels = index["key"].to_numpy().astype(np.str_), index["label"].to_numpy().astype(np.int64)
+            table = spread(about, keys, labels, answered, there.rows)
+        else:
+            read = partial(self.store.read_table, key)
+            table = predictions_in(about, self.store.columns(key), read, need.model, logits_anew)
+        if not of_set.get("of") and not of_set.get("several_labels"):
+            return table
+        rows, labels, also = self._relabeled(need, table.keys)
+        return replace(take(table, rows), labels=labels, also=also)
 
-        names = store.columns(key)
-        reason = f"{need.model} was recorded without %s of {need.image_set}"
+    def meta(self, need: Need) -> dict[str, Any]:
+        """What the table that meets a need says of how it was made. Raises as `address`, or BlockedError."""
+        key = self.address(need)
+        return self._partial(need).meta if self.addresses[need].partly else self.store.read_meta(key)
 
-        def matrix(column: str) -> NDArray[Any]:
-            if column not in names:
-                raise NotApplicableError(reason % column)
-            values = store.read_table(key, [column])[column].combine_chunks()
-            return np.asarray(values.flatten().to_numpy().reshape(len(values), -1))
+    def _partial(self, need: Need) -> Partial:
+        """What is there of a table that is not complete."""
+        there = self.store.partial(self.address(need))
+        if there is None:
+            raise BlockedError(f"what was predicted of {need.image_set} is gone; the next run predicts it again")
+        return there
 
-        rows, labels, also = self._relabeled(need, keys.astype(np.str_), labels.astype(np.int64))
-        recorded: dict[str, Callable[[], NDArray[Any]]] = {
-            name: partial(matrix, name) for name in ("probabilities", "ranked") if name in names
-        }
-        return Predictions(
-            need.model, need.image_set, need.view, keys[rows].astype(np.str_), labels,
-            predicted[rows].astype(np.int64),
-            Absent(reason % "the probability of its answers") if unsure else confidence[rows].astype(np.float64),  # type: ignore[arg-type]  # it stands for numbers that are not there
-            lambda: np.asarray(matrix("logits")[rows], dtype=np.float64),
-            also, ByKey(keys.astype(np.str_), recorded) if recorded else None,
-        )  # fmt: skip
+    def _logits_anew(self, need: Need) -> Floats:
+        raise BlockedError(f"the logits of {need.model} on {need.image_set} under {need.view} were not kept")
 
-    def _relabeled(self, need: Need, keys: Strings, labels: Ints) -> tuple[Ints, Ints, Mapping[str, tuple[int, ...]]]:
+    def _relabeled(self, need: Need, keys: Strings) -> tuple[Ints, Ints, Mapping[str, tuple[int, ...]]]:
         """Rows of a table that belong to the need's image set, with that set's own labels and further right ones."""
-        about = self.image_sets.get(need.image_set, {})
-        if not about.get("of") and not about.get("several_labels"):
-            return np.arange(len(keys)), labels, {}
         index = self.index(need.image_set)
         wanted = index["key"].to_numpy().astype(np.str_)
         inside = np.flatnonzero(np.isin(keys, wanted))
@@ -169,10 +190,22 @@ class Run:
         tolerated = [*self.image_sets.get(need.image_set, {}).get("notes", ()), address.note]
         return "; ".join(filter(None, [self.assumptions.get(need.model), *tolerated, self._padded(need, address)]))
 
+    def remarks(self) -> dict[str, list[str]]:
+        """What is to be said of image sets, and of which: those that are made of others share it."""
+        remarks: dict[str, list[str]] = {}
+        for name, about in self.image_sets.items():
+            for note in about.get("notes", ()):
+                remarks.setdefault(note, []).append(name)
+        return remarks
+
     def _padded(self, need: Need, address: Address) -> str:
-        if need.view == ORIGINAL or not address.key or "padded" not in self.store.columns(address.key):
+        if need.view == ORIGINAL or not address.key:
             return ""
-        shares = self.store.read_table(address.key, ["padded"])["padded"].to_numpy()
+        there = self._partial(need) if address.partly else None
+        if "padded" not in (there.columns if there else self.store.columns(address.key)):
+            return ""
+        table = there.read(["padded"]) if there else self.store.read_table(address.key, ["padded"])
+        shares = table["padded"].to_numpy()
         touched = np.count_nonzero(shares)
         return f"{touched / len(shares):.1%} of the images are padded, {shares.mean():.1%} of all that is seen"
 
@@ -219,8 +252,12 @@ class Run:
 
     def tables(self, model: str) -> list[str]:
         """Keys of the predictions of a model that this run may have judged."""
-        met = [(need, address.key) for need, address in self.addresses.items() if address.key]
+        met = [(need, each.key) for need, each in self.addresses.items() if each.key and not each.partly]
         return sorted({key for need, key in met if need.model == model and need.is_table and need.view != FEATURES})
+
+    def partial_tables(self, model: str) -> int:
+        """How many tables of a model this run judged of which not all rows were predicted."""
+        return len({each.key for need, each in self.addresses.items() if need.model == model and each.partly})
 
     def predicted_with(self, model: str) -> dict[str, str]:
         """Versions of the libraries that predicted what this run may have judged of a model; several if they differ."""

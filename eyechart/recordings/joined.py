@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from eyechart.checkpoints.readouts import Readout, softmax
+from eyechart.checkpoints.readouts import Readout
 from eyechart.errors import BlockedError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.joining import match
-from eyechart.measures.predictions import Ints
+from eyechart.measures.predictions import Ints, softmax
 from eyechart.recordings.reading import Recording
 
 

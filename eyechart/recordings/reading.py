@@ -23,6 +23,7 @@ from eyechart.images.arrays import read_arrays
 from eyechart.images.labels import LabelSpace
 from eyechart.images.tables import read_table
 from eyechart.measures.predictions import Floats, Ints
+from eyechart.recordings.matrices import PROBABILITIES, text_of, with_matrices
 
 NO_ANSWER = -1
 """Stands for "none of the classes"; it is never right."""
@@ -34,7 +35,6 @@ _KEYS = ("key", "keys", "file_name", "file_names", "imagename", "path")
 _LABELS = ("label", "labels", "ground_truth", "target", "targets", "category", "y_true")
 _PREDICTED = ("predicted", "predicted_class", "object_response", "prediction")
 _CONFIDENCE = ("confidence", "predicted_probability")
-_PROBABILITIES = ("probabilities", "softmax", "probs", "predictions", "outputs", "y_prob", "arr_0")
 _AS_WRITTEN = (*_KEYS, *_LABELS, *_PREDICTED, *(f"top{rank}" for rank in range(1, 11)))
 """Columns of a CSV that may hold names which look like numbers: image 0001, class 01."""
 
@@ -79,7 +79,7 @@ def read_recording(file: Path, space: LabelSpace, returns: str | None = None, la
         columns = _columns(file)
         if labels is not None:
             columns[_LABELS[0]] = _alone(labels)
-        recording = _recording(file, columns, space, returns)
+        recording = _recording(file, with_matrices(file, columns, space), space, returns)
         _check_keys(file, recording.keys)
     except EyechartError:
         raise
@@ -142,7 +142,7 @@ def _recording(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace, 
         values = pick(names)
         return None if values is None else _classes(file, values, space)
 
-    logits, probabilities = columns.get("logits"), pick(_PROBABILITIES)
+    logits, probabilities = columns.get("logits"), pick(PROBABILITIES)
     if probabilities is not None and probabilities.ndim == 1 and returns is None:
         # some call the classes that were answered `predictions`, as others call a matrix
         columns, probabilities = {_PREDICTED[0]: probabilities, **columns}, None
@@ -160,7 +160,7 @@ def _recording(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace, 
     if predicted is None:
         raise BlockedError(
             f"recording {file} tells no predictions: it has {', '.join(map(repr, columns))}, expected one of "
-            f"{', '.join(map(repr, (*_PREDICTED, 'top1', 'logits', *_PROBABILITIES)))}"
+            f"{', '.join(map(repr, (*_PREDICTED, 'top1', 'logits', *PROBABILITIES)))}"
         )
     if confidence is not None and matrix is None:
         confidence = _numbers(file, confidence)
@@ -195,7 +195,7 @@ def _numbers(file: Path, values: NDArray[Any]) -> Floats:
     except (ValueError, TypeError):
         row = next(row for row, value in enumerate(values.tolist()) if not _is_number(value))
         raise BlockedError(
-            f"recording {file}: expected a confidence from 0 to 1 in row {row}, found {_text(values[row])!r}"
+            f"recording {file}: expected a confidence from 0 to 1 in row {row}, found {text_of(values[row])!r}"
         ) from None
 
 
@@ -208,11 +208,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _key(key: Any) -> str:
-    return _SUBJECT.sub("", _text(key))
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return _SUBJECT.sub("", text_of(key))
 
 
 def _top(matrix: NDArray[Any]) -> Floats:
@@ -249,7 +245,7 @@ def _classes(file: Path, values: NDArray[Any], space: LabelSpace) -> Ints:
             row = int(np.flatnonzero(~np.isfinite(values) | (values != np.round(values)))[0])
             raise BlockedError(f"recording {file}: expected a class in row {row}, found {values[row]}")
         return _classes(file, values.astype(np.int64), space)
-    names = ["" if value is None else _text(value) for value in values.tolist()]
+    names = ["" if value is None else text_of(value) for value in values.tolist()]
     if "" in names:
         raise BlockedError(f"recording {file}: expected a class in row {names.index('')}, found nothing")
     if all(_NUMBER.fullmatch(each) for each in names) and not set(names) <= set(space.names):

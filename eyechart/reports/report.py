@@ -89,6 +89,11 @@ def read_report(location: Path) -> Report:
         raise SpecError(f"{path}: not a report of a run ({type(error).__name__}: {error})") from error
 
 
+def claim_id(verdict: Verdict) -> str:
+    """Name a claim in the files of a report: `model|behavior`, and `|versus` where it compares with another model."""
+    return "|".join(filter(None, [verdict.model, verdict.behavior, verdict.versus]))
+
+
 def matrix(models: Sequence[str], verdicts: Iterable[Verdict]) -> list[str]:
     """Lines of a table, a row a model and a column a property; a cell counts claims by what became of them.
 

@@ -11,8 +11,7 @@ import contextlib
 import io
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,8 +22,9 @@ from numpy.typing import NDArray
 
 from eyechart.digest import bytes_digest
 from eyechart.errors import BlockedError, DamagedError, StoreError
-from eyechart.store import proof
-from eyechart.store.writing import atomically
+from eyechart.store import parts, proof
+from eyechart.store.parts import Part, Partial, Rows
+from eyechart.store.writing import TEMPORARY, atomically
 
 DAMAGED = "damaged"
 """Folder of what did not prove itself; nothing is read from there."""
@@ -34,15 +34,6 @@ Keys = NDArray[np.str_]
 
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 """Nothing to read there."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Rows `start` to `stop` of a table that is not complete yet."""
-
-    name: str
-    start: int
-    stop: int
 
 
 class Store:
@@ -102,13 +93,45 @@ class Store:
         """
         rows = np.zeros(count, dtype=np.bool_)
         for part in self._parts(key, by):
-            rows[part.start : part.stop] = True
+            rows[part.rows] = True
         return rows
 
-    def write_part(self, key: str, start: int, table: pa.Table, by: Mapping[str, Any]) -> None:
-        """Keep the rows from `start` on; they survive a kill from here."""
+    def begin(self, key: str, meta: Mapping[str, Any], by: Mapping[str, Any]) -> bool:
+        """Note how a table is made of which only parts may ever be asked for, so that these can be judged.
+
+        Returns whether it was begun before, by other means: then its parts are no more.
+        """
+        known = self.read_json(_partial(key), "about")
+        if known is None or known["by"] != by:
+            self.write_json(_partial(key), "about", {**meta, **by, "by": by})
+        return known is not None and known["by"] != by
+
+    def partial(self, key: str) -> Partial | None:
+        """What is there of a table that was begun, by whichever means; None where it was not."""
+        about = self.read_json(_partial(key), "about")
+        if about is None:
+            return None
+        there = self._parts(key, about["by"], drop=False)
+        rows, first = np.unique(
+            np.concatenate([np.zeros(0, np.int64), *(part.rows for part in there)]), return_index=True
+        )
+
+        def read(columns: list[str] | None) -> pa.Table:
+            tables = [self._required(part.name, lambda path: self._open(path).read(columns)) for part in there]
+            return pa.concat_tables(table.replace_schema_metadata() for table in tables).take(first)
+
+        names = self._required(there[0].name, lambda path: self._open(path).schema.names) if there else []
+        return Partial(about, rows, frozenset(names), read)
+
+    def write_part(self, key: str, rows: int | Rows, table: pa.Table, by: Mapping[str, Any]) -> None:
+        """Keep these rows, ascending, or those from the one on that is given; they survive a kill from here."""
+        start = rows if isinstance(rows, int) else int(rows[0])
         meta = {"start": start, "rows": len(table), "by": by}
-        self.write_table(f"{_partial(key)}/{start:09d}.parquet", table, meta)
+        name = f"{start:09d}"
+        if not isinstance(rows, int) and Part("", rows).has_gaps:
+            meta["at"] = rows.tolist()
+            name = f"{name}-{bytes_digest(rows.tobytes())[:8]}"
+        self.write_table(f"{_partial(key)}/{name}.parquet", table, meta)
 
     def finish(self, key: str, meta: Mapping[str, Any], keys: Keys, by: Mapping[str, Any]) -> None:
         """Join the parts of a table in row order, one at a time, and only then drop them.
@@ -117,10 +140,14 @@ class Store:
         they are dropped, and the next run begins anew.
         """
         name, folder = _table(key), self.root / _partial(key)
-        parts = self._parts(key, by)
         about = {**meta, **by, "name": name, "rows": len(keys), "keys": _digest_of(keys)}
+
+        def read(part: Part) -> pa.Table:
+            return self._required(part.name, self._read_all)
+
+        rows = parts.joined(self._parts(key, by), keys, read, folder / f"{TEMPORARY}spool")
         try:
-            self._write(name, lambda path: proof.write_table(path, self._joined(parts, keys), about, "zstd"))
+            self._write(name, lambda path: proof.write_table(path, rows, about, "zstd"))
         except ValueError as error:  # pyarrow's for parts of other columns, too
             shutil.rmtree(folder, ignore_errors=True)
             raise BlockedError(
@@ -128,34 +155,18 @@ class Store:
             ) from error
         shutil.rmtree(folder, ignore_errors=True)
 
-    def _joined(self, parts: Iterable[_Part], keys: Keys) -> Iterator[pa.Table]:
-        """Rows for all of `keys`, in order, whatever lengths their parts have."""
-        if len(np.unique(keys)) != len(keys):
-            raise ValueError("an image is in it more than once")
-        row = 0
-        while row < len(keys):
-            fitting = [part for part in parts if part.start <= row < part.stop]
-            if not fitting:
-                raise ValueError(f"row {row} of {len(keys)} is missing")
-            part = max(fitting, key=lambda each: each.stop)
-            rows = self._required(part.name, self._read_all).slice(row - part.start)
-            if rows["key"].to_pylist() != keys[row : part.stop].tolist():
-                raise ValueError(f"{part.name} is about other images")
-            yield rows
-            row = part.stop
-
-    def _parts(self, key: str, by: Mapping[str, Any]) -> list[_Part]:
-        """Sound parts of a table, predicted by these means; others are dropped."""
-        parts = []
+    def _parts(self, key: str, by: Mapping[str, Any], *, drop: bool = True) -> list[Part]:
+        """Sound parts of a table, predicted by these means; others are dropped, or only left out."""
+        sound = []
         for path in sorted((self.root / _partial(key)).glob("*.parquet")):
             name = f"{_partial(key)}/{path.name}"
             meta = self._healed(name, self._meta_of_part)
             if meta is not None and meta["by"] == by:
-                parts.append(_Part(name, meta["start"], meta["start"] + meta["rows"]))
-            elif meta is not None:
+                sound.append(parts.of_meta(name, meta))
+            elif meta is not None and drop:
                 self.tell(f"{path}: predicted by {meta['by']}, not {by}: begun anew")
                 path.unlink(missing_ok=True)
-        return parts
+        return sound
 
     def _meta_of_part(self, path: Path) -> dict[str, Any]:
         """Read all of a part, and give its meta."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from eyechart.images.readers.around import Around
 from eyechart.images.readers.computed import ComputedSet
 from eyechart.images.readers.derived import DerivedSet
 from eyechart.images.readers.rendered import RenderedSet, read_training
+from eyechart.images.remote import local_copy
 from eyechart.recordings.image_set import RecordedSet, read_recorded
 from eyechart.recordings.spec import RecordedSpec
 from eyechart.store import Store
@@ -52,7 +54,11 @@ def _read(zoo: Zoo, name: str, spec: ImageSetSpec, store: Store) -> ImageSet:
 
 
 def _around(zoo: Zoo, store: Store) -> Around:
-    return Around(zoo.image_path, zoo.labels, lambda other: read_image_set(zoo, other, store, None), store)
+    def path(relative: str) -> Path:
+        url = zoo.url(relative)
+        return local_copy(url, store) if url else zoo.image_path(relative)
+
+    return Around(path, zoo.labels, lambda other: read_image_set(zoo, other, store, None), store)
 
 
 def read_training_images(zoo: Zoo, name: str, store: Store, limit: int | None) -> ImageSet:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from eyechart.images.remote import is_url
+
 PACKAGE = Path(__file__).resolve().parents[1]
 MODELS = "models.yaml"
 SHIPPED_MODELS = PACKAGE / MODELS
@@ -39,6 +41,13 @@ def places(
         store=_absolute(here, store) if store else root / ".eyechart" / "store",
         reports=_absolute(here, reports) if reports else root / "reports",
     )
+
+
+def images_at(given: str | None, here: Path) -> Path | str | None:
+    """Where relative paths of image sets start: a folder, or a URL as it was given."""
+    if given and not is_url(given):
+        return _absolute(here, given).resolve()
+    return given or None
 
 
 def folder_of_paths(file: Path) -> Path:

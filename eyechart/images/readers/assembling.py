@@ -33,7 +33,7 @@ class Listed:
     faults       why a file cannot be read, or empty
     content      row → the bytes of that image's file
     annotations  name → one value an image
-    left_out     image files that the layout has no place for
+    notes        what was tolerated, such as files that the layout has no place for
     """
 
     keys: Sequence[str]
@@ -42,7 +42,7 @@ class Listed:
     faults: Sequence[str]
     content: Callable[[int], bytes]
     annotations: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    left_out: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) -> ImageSet:
@@ -58,7 +58,7 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
     if len(bad) > spec.allow_unreadable:
         raise BlockedError(
             f"image set {name!r}: {len(bad)} of {len(listed.keys)} images cannot be read: "
-            f"{_some(unreadable)}. "
+            f"{some(unreadable)}. "
             f"Replace them, or state `allow_unreadable: {len(bad)}` in models.yaml"
         )
     rows = sorted(set(range(len(listed.keys))) - set(bad), key=lambda row: listed.keys[row])
@@ -83,7 +83,7 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
         also=also_right(keys, labels, space),
         cropped=spec.cropped,
         unreadable=tuple(unreadable),
-        notes=tuple(filter(None, [left_out, _copies(keys, content), _elsewhere(listed.left_out)])),
+        notes=tuple(filter(None, [left_out, _copies(keys, content), *listed.notes, _classes_without(space, labels)])),
         digests=lambda wanted: [content[row] for row in wanted],
     )
 
@@ -97,11 +97,13 @@ def _copies(keys: Sequence[str], digests: Sequence[str]) -> str:
     return f"{len(copies):,} images are copies of others by content, such as {copies[0][0]} of {copies[0][1]}"
 
 
-def _elsewhere(left_out: Sequence[str]) -> str:
-    """Say which image files no class was found for."""
-    if not left_out:
+def _classes_without(space: LabelSpace, labels: Sequence[tuple[int, ...]]) -> str:
+    """Say which classes are declared and shown by no image."""
+    shown = {each for right in labels for each in right}
+    without = [name for index, name in enumerate(space.names) if index not in shown]
+    if not without:
         return ""
-    return f"{len(left_out):,} image files are left out by their place or kind: {_some(left_out)}"
+    return f"{len(without):,} of {len(space):,} classes have no image: {some(without)}"
 
 
 def _require_text(name: str, keys: Sequence[str]) -> None:
@@ -109,7 +111,7 @@ def _require_text(name: str, keys: Sequence[str]) -> None:
     strange = [key for key in keys if not key.isascii() and key.encode("utf-8", "ignore").decode("utf-8") != key]
     if strange:
         raise BlockedError(
-            f"image set {name!r}: {len(strange)} file names are no UTF-8 text, rename them: {_some(strange)}"
+            f"image set {name!r}: {len(strange)} file names are no UTF-8 text, rename them: {some(strange)}"
         )
 
 
@@ -145,7 +147,7 @@ def require_unique(name: str, keys: Sequence[str]) -> None:
     """Raise BlockedError for a key that names two images."""
     twice = [key for key, count in Counter(keys).items() if count > 1]
     if twice:
-        raise BlockedError(f"image set {name!r}: {len(twice)} keys name more than one image: {_some(twice)}")
+        raise BlockedError(f"image set {name!r}: {len(twice)} keys name more than one image: {some(twice)}")
 
 
 def _complete(name: str, spec: PixelsEntry, count: int) -> None:
@@ -169,6 +171,7 @@ def _decoded(name: str, listed: Listed, row: int, orientation: decoding.Orientat
         raise BlockedError(f"image set {name!r}: {listed.keys[row]} cannot be read any more: {error}") from error
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Write the first few names, and how many more there are."""
     more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

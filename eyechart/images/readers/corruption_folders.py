@@ -14,7 +14,8 @@ from eyechart.images.entries import Part, PixelsEntry
 from eyechart.images.image_set import ImageSet
 from eyechart.images.readers.around import Around
 from eyechart.images.readers.assembling import assemble
-from eyechart.images.readers.folder import FolderSet, existing, images_under, keys_of, listed
+from eyechart.images.readers.folder import Contents, by_folder, contents_of, existing, listed
+from eyechart.images.walking import folders_in
 
 
 class CorruptionFoldersSet(PixelsEntry):
@@ -39,7 +40,7 @@ def read(name: str, spec: CorruptionFoldersSet, around: Around) -> ImageSet:
     there with the same images each.
     """
     root = existing(name, around.path(spec.path))
-    present = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    present = folders_in(root)
     chosen = spec.corruptions or tuple(present)
     for corruption in chosen:
         if corruption not in present:
@@ -48,18 +49,21 @@ def read(name: str, spec: CorruptionFoldersSet, around: Around) -> ImageSet:
     missing = [folder.relative_to(root).as_posix() for folder in folders if not folder.is_dir()]
     if missing:
         raise BlockedError(f"image set {name!r}: {root} lacks {', '.join(missing[:5])} ({len(missing)} folders in all)")
-    in_folders = [images_under(folder, 2) for folder in folders]
-    paths = sorted(path for images, _ in in_folders for path in images)
-    elsewhere = [path for _, others in in_folders for path in others]
-    annotations = {"role": spec.role, "path": spec.path, "label_space": spec.label_space, "factors": spec.factors}
-    as_folder = FolderSet(reader="folder", levels=("corruption", "severity"), **annotations)
-    copies = listed(name, root, paths, as_folder, around.labels(name), store=around.store)
+    in_folders = [contents_of(folder, 2) for folder in folders]
+    contents = Contents(
+        sorted(path for each in in_folders for path in each.images),
+        [path for each in in_folders for path in each.elsewhere],
+        [path for each in in_folders for path in each.others],
+    )
+    space = around.labels(name)
+    labels = by_folder(name, root, contents.images, space)
+    copies = listed(root, contents.images, labels, ("corruption", "severity"), around.store)
     corruptions, severities = copies.annotations["corruption"], copies.annotations["severity"]
     images = ["/".join(key.split("/")[2:]) for key in copies.keys]
     _same_images(name, corruptions, severities, images)
     columns = {"corruption": corruptions, "severity": [int(each) for each in severities], "image": images}
-    listing = replace(copies, annotations=columns, left_out=keys_of(elsewhere, root))
-    return assemble(name, spec, around.labels(name), listing)
+    listing = replace(copies, annotations=columns, notes=contents.left_out(root))
+    return assemble(name, spec, space, listing)
 
 
 def _same_images(name: str, corruptions: Sequence[str], severities: Sequence[str], images: Sequence[str]) -> None:

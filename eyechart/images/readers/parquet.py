@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +22,7 @@ from eyechart.images.files import facts_of, file_facts
 from eyechart.images.image_set import ImageSet
 from eyechart.images.readers.around import Around
 from eyechart.images.readers.assembling import Listed, assemble, require_unique
-from eyechart.images.readers.folder import existing
+from eyechart.images.readers.folder import existing, unread
 from eyechart.images.walking import files_under
 
 _PADDING = -1
@@ -52,9 +53,9 @@ def read(name: str, spec: ParquetSet, around: Around) -> ImageSet:
     Raises BlockedError where they are missing, are another revision, or lack a column.
     """
     location = existing(name, around.path(spec.path))
-    files = (
-        sorted(path for path in files_under(location) if path.suffix == ".parquet") if location.is_dir() else [location]
-    )
+    inside = sorted(files_under(location)) if location.is_dir() else [location]
+    inside = [path for path in inside if not path.name.startswith(".")]
+    files = [path for path in inside if path.suffix == ".parquet" or path == location]
     if not files:
         raise BlockedError(f"image set {name!r}: {location} holds no .parquet file")
     if spec.revision:
@@ -86,6 +87,7 @@ def read(name: str, spec: ParquetSet, around: Around) -> ImageSet:
         faults=[row["fault"] for row in rows],
         content=content,
         annotations={column: [row["annotations"][column] for row in rows] for column in sorted(columns)},
+        notes=unread([path for path in inside if path not in files], root, "no .parquet, and not read"),
     )
     return assemble(name, spec, space, listed)
 
@@ -156,10 +158,36 @@ def _opened(name: str, file: Path, spec: ParquetSet) -> pq.ParquetFile:
         raise BlockedError(f"image set {name!r}: {file} cannot be read as Parquet: {error}") from error
     for column in filter(None, (spec.image_column, spec.label_column, spec.key_column)):
         if column not in parquet.schema_arrow.names:
-            raise BlockedError(
-                f"image set {name!r}: {file} has no column {column!r}: {nearest(column, parquet.schema_arrow.names)}"
-            )
+            raise BlockedError(f"image set {name!r}: {file} has no column {column!r}: {_meant(column, parquet, spec)}")
     return parquet
+
+
+def _meant(column: str, parquet: pq.ParquetFile, spec: ParquetSet) -> str:
+    """Say which keys read the columns that are there, by what they hold."""
+    schema = parquet.schema_arrow
+    images = [each.name for each in schema if _may_hold(each.type, pa.types.is_binary, pa.types.is_large_binary)]
+    labels = [each.name for each in schema if _may_hold(each.type, pa.types.is_integer, pa.types.is_string)]
+    labels.sort(key=lambda name: _LIKE_LABELS.search(name) is None)
+    if column == spec.key_column or not images or not labels:
+        return nearest(column, schema.names)
+    image = spec.image_column if spec.image_column in schema.names else images[0]
+    label = spec.label_column if spec.label_column in schema.names else labels[0]
+    others = ", ".join(name for name in schema.names if name not in (image, label))
+    return f"say `image_column: {image}` and `label_column: {label}`" + f" (there are also {others})" * bool(others)
+
+
+_LIKE_LABELS = re.compile("label|class|target|categor|species", re.IGNORECASE)
+"""Names of columns that hold classes, mostly."""
+
+
+def _may_hold(kind: pa.DataType, *checks: Callable[[pa.DataType], bool]) -> bool:
+    """Whether a column holds such values, a list of them, or a struct with them as Hugging Face writes images."""
+    if pa.types.is_struct(kind):
+        index = kind.get_field_index("bytes")
+        return index >= 0 and _may_hold(kind.field(index).type, *checks)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _may_hold(kind.value_type, *checks)
+    return any(check(kind) for check in checks)
 
 
 def _is_plain(kind: pa.DataType) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -19,9 +20,10 @@ from eyechart.images.files import facts_of, file_facts
 from eyechart.images.image_set import ImageSet
 from eyechart.images.readers.around import Around
 from eyechart.images.readers.assembling import Listed, assemble, require_unique
-from eyechart.images.readers.folder import existing
+from eyechart.images.readers.folder import existing, unread
+from eyechart.images.walking import SYSTEMS_OWN
 
-VERSION = 2
+VERSION = 3
 """Part of the name that what is known of a shard is kept under: raise it when the same shard is read otherwise."""
 
 LONGEST_LABEL = 1 << 10
@@ -62,6 +64,7 @@ def read(name: str, spec: ShardsSet, around: Around) -> ImageSet:
         digests=[each["digest"] for each in samples],
         faults=[each["fault"] for each in samples],
         content=lambda row: _member(samples[row]),
+        notes=unread(_others(around.path(spec.path)), root, "no .tar, and not read"),
     )
     return assemble(name, spec, space, listed)
 
@@ -83,6 +86,13 @@ def _shards(name: str, shard: Path) -> Sequence[Path]:
     return shards
 
 
+def _others(folder: Path) -> list[Path]:
+    """Find what lies beside the shards of a folder and is none."""
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    known = {"nshards.txt", *SYSTEMS_OWN}
+    return [path for path in inside if path.suffix != ".tar" and path.name.lower() not in known and path.name[0] != "."]
+
+
 def _samples(name: str, shard: Path) -> list[dict[str, Any]]:
     """List the samples of one shard: key, label, and where its image's bytes are."""
     parts: dict[str, dict[str, tarfile.TarInfo]] = {}
@@ -97,19 +107,23 @@ def _samples(name: str, shard: Path) -> list[dict[str, Any]]:
                         raise ValueError(f"it holds {member.name} more than once, and only one of them can be meant")
                     members[kind.lower()] = member
             _whole(shard)
-            return [_sample(tar, key, members) for key, members in parts.items() if set(members) & _TOLD]
+            told = _images() | {*_LABELS}  # what makes members of one name a sample; a shard may hold other things
+            return [_sample(tar, key, members) for key, members in parts.items() if not told.isdisjoint(members)]
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise BlockedError(f"image set {name!r}: shard {shard} cannot be read: {error}") from error
 
 
 _LABELS = ("cls", "npy")
-_IMAGES = {suffix.removeprefix(".") for suffix in decoding.SUFFIXES}
-_TOLD = _IMAGES | {*_LABELS}
-"""What makes members of one name a sample; a shard may hold other things."""
+
+
+@cache
+def _images() -> frozenset[str]:
+    """What members that are images end in."""
+    return frozenset(suffix.removeprefix(".") for suffix in decoding.suffixes())
 
 
 def _sample(tar: tarfile.TarFile, key: str, members: dict[str, tarfile.TarInfo]) -> dict[str, Any]:
-    kinds = sorted(set(members) & _IMAGES)
+    kinds = sorted(_images() & set(members))
     if len(kinds) != 1:
         raise ValueError(f"sample {key} has {' and '.join(kinds) or 'no'} images, only {', '.join(sorted(members))}")
     image = members[kinds[0]]

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
 
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.images.image_set import ImageSet
 from eyechart.judge.gates.paired import cannot_show, loss
 from eyechart.judge.verdict import Bound, is_open
 from eyechart.measures.measurement import Measurement, take
-from eyechart.measures.predictions import Absent, ByKey, Predictions
+from eyechart.measures.predictions import Floats, Predictions
 from eyechart.predict.needs import Address, Need
 from eyechart.predict.run import Run, Strings
-from eyechart.predict.tables import read_meta
+from eyechart.predict.tables import predictions_in, read_meta
 from eyechart.store.proof import UNREADABLE, open_table
 from eyechart.zoo.levels import Levels
 
@@ -96,7 +96,7 @@ def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline
 def _counterpart(own: Predictions, run: Run, baseline: Baseline) -> tuple[Predictions, str]:
     """The baseline's answers to the same images, in the same order and read the same way; and what is not known."""
     need = Need(own.model, own.image_set, own.view)
-    meta = run.store.read_meta(run.address(need))
+    meta = run.meta(need)
     match_of, read = baseline.find(need, meta)
     apart = differences(meta, match_of)
     if apart:
@@ -179,7 +179,7 @@ class ZooModel:
     def find(self, need: Need, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:  # noqa: ARG002  # one call for all
         """Find what the same run predicted."""
         theirs = replace(need, model=self.name)
-        return self.run.store.read_meta(self.run.address(theirs)), lambda: self.run.predictions(theirs)
+        return self.run.meta(theirs), lambda: self.run.predictions(theirs)
 
 
 @dataclass(frozen=True)
@@ -235,28 +235,18 @@ def stored_tables(name: str, location: Path) -> StoredTables:
 def read_table(path: Path) -> Predictions:
     """Read one stored table. Raises BlockedError where it is damaged."""
     stored = _checked(path, open_table)
-    meta, names = stored.meta, stored.schema.names
-    table = _checked(path, lambda _: stored.read(["key", "label", "predicted", "confidence"]))
-    keys, labels, predicted, confidence = (column.to_numpy() for column in table.columns)
-    unsure = table["confidence"].null_count == len(table) > 0
-    if not np.isfinite(confidence).all() and not unsure:
-        raise BlockedError(f"baseline {path}: some of its answers are not numbers")
+    about = (str(stored.meta.get("model")), str(stored.meta.get("image_set")), str(stored.meta.get("view")))
 
-    def matrix(column: str) -> NDArray[Any]:
-        if column not in names:
-            raise NotApplicableError(f"baseline {path} was recorded without {column}")
-        values = _checked(path, lambda _: stored.read([column]))[column].combine_chunks()
-        return np.asarray(values.flatten().to_numpy().reshape(len(values), -1))
+    def read(columns: list[str]) -> pa.Table:
+        return _checked(path, lambda _: stored.read(columns))
 
-    recorded = {name: functools.partial(matrix, name) for name in ("probabilities", "ranked") if name in names}
-    absent = Absent(f"baseline {path} was recorded without the probability of its answers")
-    return Predictions(
-        str(meta.get("model")), str(meta.get("image_set")), str(meta.get("view")), keys.astype(np.str_),
-        labels.astype(np.int64), predicted.astype(np.int64),
-        absent if unsure else confidence.astype(np.float64),  # type: ignore[arg-type]  # it stands for numbers that are not there
-        lambda: np.asarray(matrix("logits"), dtype=np.float64),
-        recorded=ByKey(keys.astype(np.str_), recorded) if recorded else None,
-    )  # fmt: skip
+    def no_logits() -> Floats:
+        raise BlockedError(
+            f"baseline {path}: a claim asks for its logits, of which it keeps the best answers only. Judge it again "
+            "together with that claim, which keeps them, and pin it anew"
+        )
+
+    return predictions_in(about, stored.schema.names, read, f"baseline {path}", no_logits)
 
 
 def _checked(path: Path, read: Callable[[Path], T]) -> T:

@@ -1,1 +1,1 @@
-"""Pages that a run's reports are read as: the matrix (pure Python, always) and Allure's page (where Node.js is)."""
+"""Pages that a run's reports are read as: one of our own (templates, always), and Allure's (where Node.js is)."""

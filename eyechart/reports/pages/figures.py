@@ -1,0 +1,176 @@
+"""Figures and images that a run left in `reports/figures`, taken into the page: it needs no other file.
+
+Only drawings are taken: what could run, or be fetched, is left out, whoever put it there.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from markupsafe import Markup
+
+from eyechart.reports.figures.writing import FOLDER, INDEX
+
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp",
+         ".csv": "text/csv;charset=utf-8"}  # fmt: skip
+
+_LEFT_OUT = {"script", "foreignObject", "metadata", "iframe", "a", "animate", "set"}
+_SAFE_HREF = re.compile(r"#|data:image/(png|jpeg|webp);base64,")
+_REFERENCE = re.compile(r"url\(\s*['\"]?#([^)'\"]+)['\"]?\s*\)")
+_FETCHES = re.compile(r"@import|url\(\s*['\"]?(?!#|['\"])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure: what is said of it, the SVG as markup (None where nothing could draw it), its CSV as a data URI."""
+
+    name: str
+    title: str
+    caption: str
+    property: str
+    models: Sequence[str]
+    svg: Markup | None
+    svg_id: str
+    width: str
+    height: str
+    csv: str | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image behind a claim: as data URIs what was shown, and what it was changed from or to where there is that."""
+
+    key: str
+    label: str
+    answer: str
+    confidence: float | None
+    thumbnail: str | None
+    changed: str | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the page shows beside numbers: drawings, and images and confused classes of claims by their ids."""
+
+    figures: Sequence[Drawing] = ()
+    pictures: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
+    classes: Mapping[str, Any] = field(default_factory=dict)
+    _of_claim: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, reports: Path) -> Figures:
+        """Read what `reports/figures/index.json` lists; nothing where it is not there, or not what it should be."""
+        folder = reports / FOLDER
+        try:
+            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+            drawings = [_drawing(entry, folder) for entry in index.get("figures", ())]
+            of_claim: dict[str, list[str]] = defaultdict(list)
+            for entry in index.get("figures", ()):
+                for claim in entry.get("claims", ()):
+                    of_claim[claim].append(str(entry["name"]))
+            pictures = {claim: [_picture(each, folder) for each in listed]
+                        for claim, listed in (index.get("pictures") or {}).items()}  # fmt: skip
+            return cls(drawings, pictures, index.get("classes") or {}, dict(of_claim))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return NOTHING
+
+    def of_claim(self, claim: str) -> Sequence[str]:
+        """Names of the figures that belong to a claim."""
+        return self._of_claim.get(claim, ())
+
+    def named(self, names: Sequence[str]) -> list[Drawing]:
+        """Figures by name, in their own order."""
+        return [figure for figure in self.figures if figure.name in names]
+
+
+NOTHING = Figures()
+
+
+def _drawing(entry: Mapping[str, Any], folder: Path) -> Drawing:
+    name = str(entry["name"])
+    title, caption, about = (str(entry.get(key) or "") for key in ("title", "caption", "property"))
+    path = _inside(folder, entry.get("svg"))
+    svg = inlined(path.read_text(encoding="utf-8"), name) if path else None
+    size = re.search(r'viewBox="\S+ \S+ ([\d.]+) ([\d.]+)"', svg or "")
+    width, height = size.groups() if size else ("", "")
+    models = tuple(map(str, entry.get("models") or ()))
+    table = _data_uri(_inside(folder, entry.get("csv")))
+    return Drawing(name, title, caption, about, models, svg, f"{_prefix(name)}svg", width, height, table)
+
+
+def _picture(entry: Mapping[str, Any], folder: Path) -> Picture:
+    key, label, answer, sentence = ("" if (word := entry.get(name)) is None else str(word)
+                                    for name in ("key", "label", "answer", "sentence"))  # fmt: skip
+    sure = entry.get("confidence")
+    thumbnail, changed = (_data_uri(_inside(folder, entry.get(name))) for name in ("thumbnail", "changed"))
+    return Picture(key, label, answer, None if sure is None else float(sure), thumbnail, changed, sentence)
+
+
+def _inside(folder: Path, name: object) -> Path | None:
+    """A file that an index names, if it is there and in the folder of figures."""
+    if not name:
+        return None
+    path = (folder / str(name)).resolve()
+    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+
+
+def _data_uri(path: Path | None) -> str | None:
+    if path is None or path.suffix.lower() not in KINDS:
+        return None
+    return f"data:{KINDS[path.suffix.lower()]};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+
+
+def inlined(text: str, name: str) -> Markup | None:
+    """Make an SVG file a part of a page: ids begin with its `name`, nothing runs, nothing is fetched.
+
+    None for a file that is no SVG.
+    """
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314  # expat of Python 3.11 and later bounds entities
+    except ElementTree.ParseError:
+        return None
+    if root.tag != f"{{{SVG}}}svg":
+        return None
+    prefix = _prefix(name)
+    _clean(root, prefix)
+    root.set("id", f"{prefix}svg")
+    ElementTree.register_namespace("", SVG)
+    ElementTree.register_namespace("xlink", XLINK)
+    # the markup is what _clean left of it, and ElementTree escapes every text
+    return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704
+
+
+def _prefix(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name) + "--"
+
+
+def _clean(element: ElementTree.Element, prefix: str) -> None:
+    for attribute, value in list(element.attrib.items()):
+        local = attribute.rpartition("}")[2].lower()
+        if local.startswith("on") or (local == "href" and not _SAFE_HREF.match(value)) or _FETCHES.search(value):
+            del element.attrib[attribute]
+        elif local == "id":
+            element.set(attribute, prefix + value)
+        elif local == "href" and value.startswith("#"):
+            element.set(attribute, f"#{prefix}{value[1:]}")
+        elif local in ("aria-labelledby", "aria-describedby"):
+            element.set(attribute, " ".join(prefix + each for each in value.split()))
+        else:
+            element.set(attribute, _REFERENCE.sub(lambda found: f"url(#{prefix}{found[1]})", value))
+    for child in list(element):
+        local = str(child.tag).rpartition("}")[2]
+        if local in _LEFT_OUT or (local == "style" and _FETCHES.search(child.text or "")):
+            element.remove(child)
+        else:
+            _clean(child, prefix)

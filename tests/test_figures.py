@@ -1,0 +1,156 @@
+"""Figures: tables that come back as they were written, and drawings of any names and numbers, within their axes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyechart.reports.figures.drawing import KINDS, drawn
+from eyechart.reports.figures.figure import as_csv, file_name, number, read_csv
+from eyechart.reports.figures.style import drawing_style
+
+EVIL = [
+    "<script>alert('&\"')</script>",
+    "$x^2$ \\frac{",
+    "two\nlines\x1b[31m",
+    "n" * 300,
+    "模型 ]]> --&#x0;",
+    "#010201",
+]
+
+SPOKEN = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
+
+
+def part(model: str = "vit", name: str = "pose", **more: object) -> dict[str, object]:
+    """A row about one part."""
+    usual = {
+        "panel": "error ratio", "part": name, "model": model, "measure": "error_ratio", "value": 1.4, "low": 1.1,
+        "high": 1.9, "count": 40, "other": None, "at_most": 2.0, "at_least": None, "verdict": "pass", "line": "1",
+        "published": "",
+    }  # fmt: skip
+    return {**usual, **more}
+
+
+def bins(model: str = "vit", **more: object) -> list[dict[str, object]]:
+    """Rows of a model's reliability diagram, one bin empty."""
+    usual = {"model": model, "image_set": "a", "top1": 0.8, "mean_confidence": 0.7, "ece": 0.05, "ece_low": 0.04,
+             "ece_high": 0.06, "ece_equal_width": 0.05, "gap": -0.1, "gap_low": -0.12, "gap_high": -0.08}  # fmt: skip
+    full = {"images": 10, "share": 0.5, "confidence": 0.4, "accuracy": 0.6, "low": 0.3, "high": 0.9, "gap_of_bin": -0.2,
+            "calibrated_low": 0.1, "calibrated_high": 0.7}  # fmt: skip
+    empty = dict.fromkeys(full) | {"images": 0, "share": 0.0}
+    return [{**usual, "from": 0.0, "to": 0.5, **full, **more}, {**usual, "from": 0.5, "to": 1.0, **empty, **more}]
+
+
+def curve(model: str = "vit", **more: object) -> dict[str, object]:
+    """A point of a curve."""
+    usual = {
+        "row": 0, "column": 0, "panel": "fog", "measure": "accuracy", "style": "point", "model": model, "x": 1.0,
+        "tick": "1", "value": 0.8, "low": 0.7, "high": 0.9, "count": 10, "bound": None, "own_bound": "", "verdict": "",
+    }  # fmt: skip
+    return {**usual, **more}
+
+
+TABLES = {
+    "parts": [
+        part(), part("net", value=0.0, low=0.0, high=9.0, verdict="fail"),
+        part(name="fog", value=None, low=None, high=None), part(part="", value=1.2),
+        part("people", part="", value=0.9, published="yes"),
+        part("net", "fog", high=float("inf"), other=1.0), part(panel="lead", value=-0.5, low=-0.9, high=-0.1),
+    ],
+    "curves": [
+        curve(), curve(x=2.0, value=0.0), curve("net", x=2.0, tick="a" * 50, low=None, high=None),
+        curve(style="mean", x=3.0, tick="mean", bound=0.2, verdict="fail"), curve("net", column=1, style="band", x=0.0),
+        curve("AlexNet", style="published", value=0.4, x=9.0),
+        curve(column=1, style="break", value=0.1, low=None, x=0.5),
+        curve(row=1, measure="answers kept", style="band", x=0.0, value=1.0, bound=0.9, own_bound="yes"),
+    ],
+    "reliability": [*bins(), *bins("net"), *bins("third", ece=None, ece_low=None, ece_high=None)],
+}  # fmt: skip
+"""Kind → rows with everything odd that such a table may hold."""
+
+
+@given(st.lists(st.fixed_dictionaries({"a": SPOKEN, "b": st.none() | st.floats(allow_nan=False), "c": st.integers()})))
+def test_a_table_comes_back_as_it_was_written(rows):
+    """Texts with quotes, commas and line ends; numbers to the last digit; nothing stays nothing."""
+    again = read_csv(as_csv(rows))
+    assert [row["a"] for row in again] == [row["a"] for row in rows]
+    assert [number(row, "b") if row["b"] else None for row in again] == [row["b"] for row in rows]
+    assert [int(row["c"]) for row in again] == [row["c"] for row in rows]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_marks_are_within_their_axes(kind):
+    """Whatever a table holds, every value that is drawn lies between the ends of its axes."""
+    with drawing_style("x"):
+        canvas = KINDS[kind](read_csv(as_csv(TABLES[kind])))
+        canvas.draw_without_rendering()
+        for axes in canvas.axes:
+            for line in axes.lines:
+                points = line.get_transform().transform(line.get_xydata())
+                inside = axes.transAxes.inverted().transform(points)
+                assert ((inside > -1e-6) & (inside < 1 + 1e-6)).all(), (kind, line.get_xydata())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_name_is_shown_as_text(kind):
+    """Markup, mathematics, escapes, 300 characters, signs without a glyph: the drawing stays one, and harmless."""
+    rows = [{**row, **{column: name for column in ("model", "part") if row.get(column) in ("vit", "pose")}}
+            for name in EVIL for row in TABLES[kind]]  # fmt: skip
+    text = drawn("x", kind, f"of {EVIL[0]}", EVIL[0], as_csv(rows))
+    root = ElementTree.fromstring(text)  # noqa: S314  # our own
+    assert "<script" not in text
+    assert {each.tag.rpartition("}")[2] for each in root.iter()} <= {
+        "svg", "title", "desc", "style", "defs", "g", "path", "use", "text", "tspan", "clipPath", "rect",
+    }  # fmt: skip
+    assert max(len(each.text or "") for each in root.iter() if each.tag.endswith("text")) < 80
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_drawing_is_the_same_every_time(kind):
+    """No date, no chance: nothing differs between two runs; colors are the reader's light or dark, text is text."""
+    table = as_csv(TABLES[kind])
+    first = drawn("x", kind, "A title", "A caption", table)
+    assert first == drawn("x", kind, "A title", "A caption", table)
+    assert "<title>A title</title>" in first
+    assert "prefers-color-scheme:dark" in first
+    assert not re.findall(r"(?:fill|stroke): #", first)
+    assert ">vit<" in first
+    ids = re.findall(r' id="([^"]*)"', first)
+    assert len(ids) == len(set(ids))
+    other = re.findall(r' id="([^"]*)"', drawn("y", kind, "A title", "A caption", table))
+    assert not set(ids) & set(other), "two figures on one page would share an id"
+
+
+def test_a_users_own_style_stays_and_changes_nothing():
+    """Settings of a user's plots are as before, and no part of ours."""
+    import matplotlib as mpl
+
+    table = as_csv(TABLES["parts"])
+    usual = drawn("x", "parts", "t", "c", table)
+    with mpl.rc_context({"font.size": 40, "axes.facecolor": "red", "svg.fonttype": "path"}):
+        assert drawn("x", "parts", "t", "c", table) == usual
+        assert mpl.rcParams["font.size"] == 40
+
+
+def test_files_have_plain_names():
+    """Whatever an image set is called; different names stay different."""
+    assert file_name("reliability", "imagenet-1k") == "reliability-imagenet-1k"
+    names = [file_name("reliability", name) for name in [*EVIL, "../../etc", "A", "a", "."]]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name) and len(name) < 64 for name in names)
+
+
+def test_the_figures_need_neither_torch_nor_a_model(tmp_path):
+    """Nor is the plotting library imported before there is something to draw."""
+    code = (
+        "import sys, eyechart.reports.figures.writing; "
+        "assert not {'torch', 'timm', 'open_clip', 'matplotlib'} & set(sys.modules)"
+    )
+    import subprocess
+
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
