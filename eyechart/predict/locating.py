@@ -143,6 +143,20 @@ class Locator:
             run.addresses.refuse(need, error)
         return need in run.addresses
 
+    def begin(self, need: Need) -> bool:
+        """Whether it is known where a table is, complete or in parts, or why there never is one; notes it.
+
+        False where nothing was ever predicted under its key.
+        """
+        if self.locate(need):
+            return True
+        resolved, whole = self.known(need.model), self.whole(need)
+        if resolved is None or self.run.store.partial(key := self.key(resolved, whole)) is None:
+            return False
+        self.run.addresses.begin(whole, key)
+        self.run.addresses.share(need, whole)
+        return True
+
     def _is_there(self, need: Need, key: str) -> bool:
         store = self.run.store
         if need.is_table:
