@@ -22,6 +22,7 @@ from eyechart.reports.pages.page import report_page
 from eyechart.reports.report import VERDICTS, Report, read_report, write_verdicts
 
 RUN = {"zoo": "toys", "started": "2026-11-25T07:00:00+00:00", "exit_code": 1, "models": {"vit": "abc", "net": None}}
+VOID = ("meta", "rect", "line", "polyline", "polygon", "use", "img")
 EVIL = "<script>alert('&\"')</script>"
 
 
@@ -50,12 +51,12 @@ class Text(HTMLParser):
     def handle_starttag(self, tag, attrs):
         """Note a tag."""
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "rect", "line"):
+        if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
         """Check that tags close as they were opened."""
-        if tag not in ("rect", "line"):
+        if tag not in VOID:
             assert self.open.pop() == tag
 
     def handle_data(self, data):

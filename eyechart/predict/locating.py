@@ -149,10 +149,24 @@ class Locator:
                 return False
             key = self.key(resolved, need)
             if self._is_there(need, key):
-                run.addresses.meet(need, key)
+                self.meet(need, key)
         except (BlockedError, NotApplicableError) as error:
             run.addresses.refuse(need, error)
         return need in run.addresses
+
+    def begin(self, need: Need) -> bool:
+        """Whether it is known where a table is, complete or in parts, or why there never is one; notes it.
+
+        False where nothing was ever predicted under its key.
+        """
+        if self.locate(need):
+            return True
+        resolved, whole = self.known(need.model), self.whole(need)
+        if resolved is None or self.run.store.partial(key := self.key(resolved, whole)) is None:
+            return False
+        self.run.addresses.begin(whole, key)
+        self.run.addresses.share(need, whole)
+        return True
 
     def _is_there(self, need: Need, key: str) -> bool:
         store = self.run.store
@@ -201,6 +215,11 @@ class Locator:
             return digest(resolved.identity, images.fingerprint, search_source(need.search), through, *cropped)
         resolved.geometry(View.parse(need.view))
         return digest(resolved.identity, images.fingerprint, need.view, *filter(None, [through]), *cropped)
+
+    def meet(self, need: Need, key: str) -> None:
+        """Note that a need is met, and which of its classes the model can never name."""
+        asks_classes = need.view != FEATURES and not need.is_probe
+        self.run.addresses.meet(need, key, note=self.readout(need).note if asks_classes else "")
 
     def job(self, need: Need) -> Job:
         """What it takes to meet a need. Raises BlockedError or NotApplicableError where that is not to be had."""

@@ -16,18 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eyechart.checkpoints import heads
 from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Effort, Features, Logits
 from eyechart.checkpoints.preprocessing import Batch, Preprocessing, Size
-from eyechart.checkpoints.sources.effort import counted
+from eyechart.checkpoints.sources.effort import USUAL, counted
 from eyechart.digest import digest, known_digest
 from eyechart.errors import BlockedError, DeviceError, nearest
 from eyechart.images.labels import LabelSpace
 
 if TYPE_CHECKING:
     import torch
-
-DEFAULT = (224, 224)
-"""Input that a network without a size of its own is measured at."""
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 CachedArray = Callable[[str, Callable[[], NDArray[np.float32]]], NDArray[np.float32]]
@@ -188,6 +186,7 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path)
     faults += [f"missing {key!r}" for key in missing]
     faults += [
         f"{key!r} has shape {tuple(state[key].shape)}, the architecture needs {tuple(own[key].shape)}"
+        f"{_head(state[key].shape, own[key].shape)}"
         for key in sorted(set(own) & set(state))
         if own[key].shape != state[key].shape
     ]
@@ -196,6 +195,12 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path)
         raise BlockedError(f"weights {path} do not fit the architecture: {'; '.join(faults[:4])}{more}")
     module.load_state_dict(dict(state), strict=True)
     return note
+
+
+def _head(shape: torch.Size, own: torch.Size) -> str:
+    """What to state where a classifier has other rows than the label space."""
+    advice = heads.advice(shape[0], own[0]) if len(shape) == len(own) > 1 and shape[1:] == own[1:] else ""
+    return f" ({advice})" if advice else ""
 
 
 def _without_common_prefix(
@@ -274,7 +279,7 @@ class TorchAnswers:
         torch.backends.cudnn.allow_tf32 = False
         self._module = module.eval().to(self._device)
         self._at_size = {native: self._module} if native else {}
-        self._size = preprocessing.geometry.size or native or DEFAULT
+        self._size = preprocessing.geometry.size or native or USUAL
         self._resized = resized
         self._embedded = embedded
         self._mean, self._std = (

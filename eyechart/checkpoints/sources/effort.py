@@ -10,6 +10,9 @@ from eyechart.checkpoints.checkpoint import Effort
 if TYPE_CHECKING:
     import torch
 
+USUAL = (224, 224)
+"""Input (height, width) at which a network is counted that has no size of its own."""
+
 
 def counted(module: torch.nn.Module, answer: Callable[[], object]) -> Effort:
     """Count while `answer` runs the module on one image.

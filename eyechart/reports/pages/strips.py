@@ -31,7 +31,7 @@ class Strip:
     zero: float | None = None
 
 
-def scale(claims: Iterable[Verdict]) -> Scale | None:
+def axis_of(claims: Iterable[Verdict]) -> Scale | None:
     """Ends of an axis that holds every interval and bound of a table; None where there is nothing to draw."""
     drawn = [claim for claim in claims if claim.value is not None]
     numbers = [n for claim in drawn for n in (claim.value, claim.low, claim.high, limit_of(claim)) if n is not None]
