@@ -1,8 +1,8 @@
 """What changes in a checkpoint's answers with batch size and precision, on the miniature zoo.
 
-    python benchmarks/numerics.py [--models FILE] [--store DIR] [--images N] [--device cpu]
+    python -m benchmarks.numerics [--models FILE] [--store DIR] [--images N] [--device cpu]
 
-Each line compares with the usual pass (fp32, batches of 128): answers that flip, the largest difference of a logit,
+Each line compares with the usual pass (fp32, batches of 32): answers that flip, the largest difference of a logit,
 and what accuracy and calibration error make of it.
 """
 
@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from eyechart.checkpoints.checkpoint import batch_size
 from eyechart.measures.intervals import ece
-from eyechart.predict.predictor import BATCH, Predictor
+from eyechart.predict.predictor import Predictor
 from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
 from eyechart.zoo.zoo import read_zoo
@@ -58,9 +59,11 @@ def main() -> None:
             for precision in ("fp32", "bf16")
         }
         for model in zoo.models:
-            usual, labels = answers(runs["fp32"], model, given.images, BATCH)
+            size = batch_size(64, 64)
+            usual, labels = answers(runs["fp32"], model, given.images, size)
             for name, precision, batch in (
-                ("again", "fp32", BATCH), ("batch 32", "fp32", 32), ("batch 7", "fp32", 7), ("bf16", "bf16", BATCH),
+                ("again", "fp32", size), ("batch 128", "fp32", 128), ("batch 8", "fp32", 8), ("batch 7", "fp32", 7),
+                ("bf16", "bf16", size),
             ):  # fmt: skip
                 other, _ = answers(runs[precision], model, given.images, batch)
                 flips = int((usual.argmax(axis=1) != other.argmax(axis=1)).sum())

@@ -67,8 +67,7 @@ def test_what_is_held_is_bounded_by_bytes(photos, tmp_path, monkeypatch):
 
 def test_no_answer_depends_on_what_is_held(photos, tmp_path, monkeypatch):
     """Batches are cut at the same images whether all are decoded at once or one by one."""
-    monkeypatch.setattr("eyechart.predict.answering.BATCH", 16)
-    monkeypatch.setattr("eyechart.predict.chunk.BATCH", 16)
+    monkeypatch.setattr("eyechart.checkpoints.checkpoint.BATCHES", (16,))
     tables = []
     for held in (1, 5 * PHOTO, 18 * PHOTO, COUNT * PHOTO * 2):
         monkeypatch.setattr("eyechart.predict.chunk.HELD", held)

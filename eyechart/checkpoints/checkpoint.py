@@ -21,6 +21,29 @@ from eyechart.images.views import VERSION as VIEWS_VERSION
 Logits: TypeAlias = NDArray[np.float32]
 """(n, classes)"""
 
+BATCHES = (32, 16, 8)
+"""Images that a processor answers at once, largest first: see `batch_size`."""
+
+GPU_BATCH = 256
+"""Images that a GPU answers at once; public figures of ViT-B are no better with 1,024."""
+
+_PIXELS = 16 * 224 * 224
+
+BATCHING = f"{_PIXELS} pixels in {BATCHES}, {GPU_BATCH} on a GPU"
+"""The rule, which stands with every table that was predicted by it."""
+
+
+def batch_size(height: int, width: int, *, accelerated: bool = False) -> int:
+    """Images of one size that are answered at once, always: the number may change the last bits of an answer.
+
+    A processor has enough to do with few: 16 of 224 x 224 pixels, where the activations of more would not stay near it
+    (docs/performance.md).
+    """
+    if accelerated:
+        return GPU_BATCH
+    return next((size for size in BATCHES if size * height * width <= _PIXELS), BATCHES[-1])
+
+
 Features: TypeAlias = NDArray[np.float32]
 """(n, dimensions), as the model gives them: not normalized"""
 
@@ -74,12 +97,14 @@ class Checkpoint:
 
     `note` says what was done to its file to load it, such as taking averaged weights out of a training checkpoint.
     `embed` maps a batch to what the model's own classifier sees, where its source gives that.
+    `accelerated` says that it answers on a GPU.
     """
 
     resolved: Resolved
     forward: Callable[[Batch], Logits]
     note: str = ""
     embed: Callable[[Batch], Features] | None = None
+    accelerated: bool = False
 
     def answer(self, batch: Batch) -> Logits:
         """Answer a batch that is resized and cropped already: (n, classes) float32.

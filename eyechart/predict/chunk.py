@@ -16,7 +16,7 @@ from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.images.image_set import HELD, ImageSet
 from eyechart.images.views import ORIGINAL, View
 from eyechart.measures.predictions import Ints
-from eyechart.predict.answering import BATCH, Job, forward
+from eyechart.predict.answering import Job, forward
 from eyechart.predict.needs import FEATURES
 from eyechart.predict.pace import Pace
 from eyechart.predict.run import Cost
@@ -112,7 +112,9 @@ class Chunk:
             for look in looks:
                 self._drop(look, look.jobs, error)
         for look in looks:
-            count = len(look.crops) if last else len(look.crops) // BATCH * BATCH
+            # of as many as every job takes at once, so that whole batches are left
+            most = max((job.batch(*look.crops[0].shape[:2]) for job in look.jobs), default=1) if look.crops else 1
+            count = len(look.crops) if last else len(look.crops) // most * most
             if count and look.jobs:
                 self._answer(look, look.crops[:count])
             del look.crops[:count]
@@ -124,9 +126,10 @@ class Chunk:
             self._drop(look, look.jobs, error)
             return
         for job in list(look.jobs):
+            size = job.batch(*batch.shape[1:3])
             try:
-                with self.pace.of_model(job.need.model, len(batch)):
-                    self._answers[job.key].append(forward(job.asked, batch, self.cost))
+                with self.pace.of_model(job.need.model, len(batch), size):
+                    self._answers[job.key].append(forward(job.asked, batch, self.cost, size))
             except (BlockedError, NotApplicableError) as error:
                 self._drop(look, [job], error)
 
