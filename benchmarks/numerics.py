@@ -2,7 +2,7 @@
 
     python -m benchmarks.numerics [--models FILE] [--store DIR] [--images N] [--device cpu]
 
-Each line compares with the usual pass (fp32, batches of 32): answers that flip, the largest difference of a logit,
+Each line compares with the usual pass (fp32, batches of 128): answers that flip, the largest difference of a logit,
 and what accuracy and calibration error make of it.
 """
 
@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from eyechart.checkpoints.checkpoint import batch_size
 from eyechart.measures.intervals import ece
 from eyechart.predict.predictor import Predictor
 from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
 from eyechart.zoo.zoo import read_zoo
+
+BATCH = 128
 
 
 def answers(run: Run, model: str, images: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -59,11 +60,10 @@ def main() -> None:
             for precision in ("fp32", "bf16")
         }
         for model in zoo.models:
-            size = batch_size(64, 64)
-            usual, labels = answers(runs["fp32"], model, given.images, size)
+            usual, labels = answers(runs["fp32"], model, given.images, BATCH)
             for name, precision, batch in (
-                ("again", "fp32", size), ("batch 128", "fp32", 128), ("batch 8", "fp32", 8), ("batch 7", "fp32", 7),
-                ("bf16", "bf16", size),
+                ("again", "fp32", BATCH), ("batch 32", "fp32", 32), ("batch 8", "fp32", 8), ("batch 7", "fp32", 7),
+                ("bf16", "bf16", BATCH),
             ):  # fmt: skip
                 other, _ = answers(runs[precision], model, given.images, batch)
                 flips = int((usual.argmax(axis=1) != other.argmax(axis=1)).sum())

@@ -84,8 +84,8 @@ def toy():
     return lambda batch: batch.mean(axis=(1, 2))[:, :2].astype(np.float32)
 
 
-def predicted(zoo: Zoo, store: Path, needs: set[Need]) -> Run:
+def predicted(zoo: Zoo, store: Path, needs: set[Need], **settings: Any) -> Run:
     """Run the predict phase alone, in this process."""
-    run = Run(zoo, Settings(store, device="cpu"))
+    run = Run(zoo, Settings(store, device="cpu", **settings))
     Predictor(run, Progress(io.StringIO())).prepare(needs)
     return run

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks import mutations
 from eyechart.errors import BlockedError, SpecError
 from eyechart.fixtures.options import make_session
 from eyechart.images.image_set import ImageSet, checked
@@ -49,6 +51,22 @@ MISTAKES = {
     "a type": ("architecture: resnet10t", "architecture: [1]", [":9:", "architecture: found [1]", "valid string"]),
     "a missing key": ("architecture: resnet10t", "arguments: {}", ["architecture", "this key is missing"]),
     "nothing": (GOOD, "", ["(top level)", "found None"]),
+    "a number for a model": ("      net:", "      net: 1.5\n      other:", [":7:", "net: found 1.5, expected keys"]),
+    "a text for an image set": ("{role: validation, reader: rendered}", "rendered",
+                                [":5:", "validation: found 'rendered', expected keys and their values"]),
+    "a list for a model": ("      net:", "      net: [source]\n      other:", [":7:", "found ['source'], expected"]),
+    "a source that is a mapping": ("source: timm", "source: {a: b}", [":7:", "is unknown", "open_clip"]),
+    "a reader that is a number": ("reader: rendered", "reader: 1", [":5:", "reader: '1' is unknown"]),
+    "a number for a key": ("      net:", "      7:", [":7:", "models.7: this key is 7, expected text: write it in"]),
+    "a list for a key": ("  miniature:", "  [a, b]:", ["this key is ('a', 'b'), expected text: write it"]),
+    "a number for a key of an entry": ("weights: w", "1: w", ["models.net: unknown key 1: Allowed"]),
+    "a mapping for a key": ("architecture: resnet10t", "arguments: {{a: b}: c}", ["arguments.ordereddict("]),
+    "a label space of a merged entry": ("      net:", "      <<: {a: {source: timm, architecture: x, label_space: y}}\n"
+                                        "      net:", [":6:", "a: label_space 'y' is unknown"]),
+    "a set": ("architecture: resnet10t", "architecture: !!set {[a]}", [":9:", "found set("]),
+    "a whole number that is none": ("resnet10t", "!!int a", ["not valid YAML: a int that cannot be read", "line 9"]),
+    "a truth that is none": ("resnet10t", "!!bool c", ["not valid YAML: a bool that cannot be read", "line 9"]),
+    "a fraction that is none": ("resnet10t", "!!float b", ["not valid YAML: a float that cannot be read", "line 9"]),
     "no models": ("      net:", "      {}\n    other:", ["'other'"]),
     "an empty reason": ("label_space: miniature", 'known_failures: {"test_a.py::test_b[c]": {reason: ""}}',
                         ["known_failures", "at least 1 character"]),
@@ -105,6 +123,18 @@ def test_a_mistake_in_the_file_is_named(file, what):
     assert message.startswith(str(path))
     for part in parts:
         assert part in message
+
+
+def test_random_mutations_make_no_traceback(tmp_path):
+    """A few of those that `benchmarks/mutations.py` makes by the thousand: each is read, or refused in words."""
+    path = tmp_path / "models.yaml"
+    path.write_text(mutations.SPECIMEN, encoding="utf-8")
+    outcomes = [mutations.outcome(path)]
+    for seed in range(40):
+        path.write_bytes(mutations.mutated(mutations.SPECIMEN, random.Random(seed)).encode("utf-8", "surrogatepass"))
+        outcomes.append(mutations.outcome(path))
+    assert outcomes[0] == "read"
+    assert set(outcomes) == {"read", "refused", "no YAML"}
 
 
 def test_every_mistake_is_told_at_once(file):

@@ -65,8 +65,47 @@ def test_a_run_with_itself(runs, capsys):
 
 def test_two_models_of_a_run(runs, capsys):
     """By behavior, whatever they are called; a claim that only one of them has is told."""
-    assert cli.main(["compare", "vit", "net", "--reports", str(runs / "new")]) == 0
+    assert cli.main(["compare", "vit", "net", "--reports", str(runs / "new")]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "2 claims: 0 worse, 1 better, 0 other, 1 gone, 0 new, 0 same"
+
+
+def judged(folder, *claims, **run):
+    """A run that left these claims."""
+    write_verdicts(folder, {**RUN, **run}, list(claims))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ([claim("vit")], [claim("best")], (0, "0 gone, 0 new, 1 same")),
+        ([claim("vit", B)], [claim("vit")], (0, "0 worse, 0 better, 1 other")),
+        ([claim("vit")], [claim("best", F)], (1, "1 worse, 0 better, 0 other")),
+        ([claim("vit"), claim("net")], [claim("best")], (1, "1 gone, 0 new, 1 same")),
+        ([claim("vit")], [claim("vit", B)], (1, "0 worse, 0 better, 1 other")),
+        ([claim("vit"), claim("net")], [claim("other")], (1, "no claim is in both, so nothing was compared")),
+        ([], [], (1, "no claim is in both, so nothing was compared")),
+    ],
+)
+def test_a_checkpoint_is_compared_with_its_release(tmp_path, capsys, before, after, told):
+    """By what its weights stand for, or as the only models of both; nothing lost, nothing unmeasured is green."""
+    old = judged(tmp_path / "old", *before)
+    new = judged(tmp_path / "new", *after, stands_for={"best": "vit"})
+    code, words = told
+    assert cli.main(["compare", old, new]) == code
+    assert words in capsys.readouterr().out
+
+
+def test_models_of_other_names_are_named(tmp_path, capsys):
+    """`RUN:MODEL` on either side; a run of several models asks which."""
+    old = judged(tmp_path / "old", claim("vit"), claim("net", F))
+    new = judged(tmp_path / "new", claim("other"))
+    assert cli.main(["compare", f"{old}:vit", f"{new}:other"]) == 0
+    assert cli.main(["compare", f"{old}:net", new]) == 0
+    assert "1 better" in capsys.readouterr().out
+    assert cli.main(["compare", new, f"{old}/verdicts.json:vit"]) == 0
+    assert cli.main(["compare", old, f"{new}:other"]) == 2
+    assert "which model is compared? that run judged net, vit" in capsys.readouterr().err
 
 
 def test_an_unknown_model_and_a_missing_run_are_named(runs, capsys):

@@ -46,12 +46,28 @@ def bins(model: str = "vit", **more: object) -> list[dict[str, object]]:
     return [{**usual, "from": 0.0, "to": 0.5, **full, **more}, {**usual, "from": 0.5, "to": 1.0, **empty, **more}]
 
 
+def curve(model: str = "vit", **more: object) -> dict[str, object]:
+    """A point of a curve."""
+    usual = {
+        "row": 0, "column": 0, "panel": "fog", "measure": "accuracy", "style": "point", "model": model, "x": 1.0,
+        "tick": "1", "value": 0.8, "low": 0.7, "high": 0.9, "count": 10, "bound": None, "own_bound": "", "verdict": "",
+    }  # fmt: skip
+    return {**usual, **more}
+
+
 TABLES = {
     "parts": [
         part(), part("net", value=0.0, low=0.0, high=9.0, verdict="fail"),
         part(name="fog", value=None, low=None, high=None), part(part="", value=1.2),
         part("people", part="", value=0.9, published="yes"),
         part("net", "fog", high=float("inf"), other=1.0), part(panel="lead", value=-0.5, low=-0.9, high=-0.1),
+    ],
+    "curves": [
+        curve(), curve(x=2.0, value=0.0), curve("net", x=2.0, tick="a" * 50, low=None, high=None),
+        curve(style="mean", x=3.0, tick="mean", bound=0.2, verdict="fail"), curve("net", column=1, style="band", x=0.0),
+        curve("AlexNet", style="published", value=0.4, x=9.0),
+        curve(column=1, style="break", value=0.1, low=None, x=0.5),
+        curve(row=1, measure="answers kept", style="band", x=0.0, value=1.0, bound=0.9, own_bound="yes"),
     ],
     "reliability": [*bins(), *bins("net"), *bins("third", ece=None, ece_low=None, ece_high=None)],
 }  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eyechart.checkpoints.checkpoint import BATCHES
+from eyechart.checkpoints.checkpoint import PROCESSOR
 from eyechart.predict.predictor import CHUNK
 from tests.harness import ROOT, command, run_pytest, surroundings, toy, zoo_file
 
@@ -50,7 +50,7 @@ def test_a_run_that_is_cut_short_goes_on_where_it_was(store, tmp_path, stop, wor
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     # in the second chunk of the first set
-    wait_for(lambda: log.exists() and len(log.read_text().splitlines()) > CHUNK // BATCHES[0] + 1)
+    wait_for(lambda: log.exists() and len(log.read_text().splitlines()) > CHUNK // PROCESSOR.most + 1)
     process.send_signal(stop)
     text, _ = process.communicate(timeout=300)
     assert process.returncode == (-signal.SIGKILL if stop is signal.SIGKILL else 2), text

@@ -109,6 +109,7 @@ OWN = (
     LIVE
     + '''
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,6 +133,18 @@ def test_searched(checkpoint, number):
 def test_crashing(predictions):
     """It cannot even be judged."""
     predictions.no_such_column
+
+
+@needs(validation)
+def test_leaving_out(predictions):
+    """It says why it does not judge."""
+    pytest.skip("no such images")
+
+
+@pytest.mark.skip(reason="not yet")
+@needs(validation)
+def test_left_out(predictions):
+    """Not even begun."""
 '''
 )
 
@@ -149,12 +162,16 @@ def test_live_and_crashing_behaviors_are_claims_like_any_other(store, tmp_path):
         **{f"test_live.py::{name}": "pass" for name in passing},
         "test_live.py::test_searched": "fail",
         "test_live.py::test_crashing[validation]": "fail",
+        "test_live.py::test_leaving_out[validation]": "not_applicable",
+        "test_live.py::test_left_out[validation]": "not_applicable",
     }  # fmt: skip
-    assert len(run.claims) == 10
+    assert len(run.claims) == 14
     reasons = {r["behavior"]: (r["reason"], r["known_failure"]) for r in run.claims if r["model"] == "b"}
     assert reasons["test_live.py::test_searched"] == ("a number that is not below 0", "Zero is a number.")
     crash, excuse = reasons["test_live.py::test_crashing[validation]"]
     assert excuse is None
     assert crash.startswith("AttributeError: 'Predictions' object has no attribute")
     assert "fails      a  test_live.py::test_searched: a number that is not below 0" in run.text
+    assert reasons["test_live.py::test_leaving_out[validation]"][0] == "it was skipped: no such images"
+    assert reasons["test_live.py::test_left_out[validation]"][0] == "it was skipped: not yet"
     assert run.run["troubles"] == []

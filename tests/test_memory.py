@@ -5,11 +5,17 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Batching, Checkpoint
+from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
+from eyechart.checkpoints.sources.base import TorchAnswers
 from eyechart.errors import BlockedError
 from eyechart.images.image_set import RawImages
 from eyechart.predict.needs import Need
@@ -67,7 +73,7 @@ def test_what_is_held_is_bounded_by_bytes(photos, tmp_path, monkeypatch):
 
 def test_no_answer_depends_on_what_is_held(photos, tmp_path, monkeypatch):
     """Batches are cut at the same images whether all are decoded at once or one by one."""
-    monkeypatch.setattr("eyechart.checkpoints.checkpoint.BATCHES", (16,))
+    monkeypatch.setattr(Batching, "size", lambda *_: 16)
     tables = []
     for held in (1, 5 * PHOTO, 18 * PHOTO, COUNT * PHOTO * 2):
         monkeypatch.setattr("eyechart.predict.chunk.HELD", held)
@@ -76,6 +82,58 @@ def test_no_answer_depends_on_what_is_held(photos, tmp_path, monkeypatch):
         assert run.cost.images_read == COUNT
         assert run.cost.answers == COUNT * len(NEEDS)
     assert all(table == tables[0] for table in tables)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "images", "size"),
+    [(224, 224, 50_000, 32), (224, 224, 5, 8), (224, 224, 9, 16), (384, 384, 50_000, 8), (32, 32, 50_000, 128),
+     (32, 32, 129, 128), (2000, 3000, 40, 8)],
+)  # fmt: skip
+def test_a_batch_is_as_large_as_pays(height, width, images, size):
+    """Fewer of large images, and no more than a small set has: five images cost eight."""
+    assert PROCESSOR.size(height, width, images) == size
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000), st.integers(1, 10**7), st.sampled_from([PROCESSOR, GRAPHICS]))
+def test_any_batch_is_a_power_of_two_within_its_limits(height, width, images, batching):
+    """And wastes less than half of itself on a set that it holds whole."""
+    size = batching.size(height, width, images)
+    assert size & (size - 1) == 0
+    assert batching.fewest <= size <= batching.most
+    assert size == batching.fewest or size < 2 * images
+    assert size == batching.fewest or size * height * width <= batching.pixels
+
+
+def test_a_few_images_cost_a_few_answers(photos, tmp_path, monkeypatch):
+    """The model is shown what a small set has, filled up to the smallest batch."""
+    shown = []
+    real = Checkpoint.answer
+    monkeypatch.setattr(Checkpoint, "answer", lambda self, batch: shown.append(len(batch)) or real(self, batch))
+    predicted(photos, tmp_path / "store", {Need("whole", "photos")}, limit=5)
+    assert shown == [8]
+
+
+def test_a_device_without_enough_memory_gets_smaller_batches():
+    """Halved until they fit, and from then on; the answers are the same."""
+    import torch
+
+    asked = []
+
+    class Small(torch.nn.Module):
+        def forward(self, pixels):
+            asked.append(len(pixels))
+            if len(pixels) > 5:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return pixels.mean(dim=(2, 3))
+
+    around = SimpleNamespace(device="cpu", precision="fp32")
+    seen = Preprocessing(Geometry(8, 8), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    answers = TorchAnswers(Small(), seen, around, None, lambda module, _: module, embedded=lambda module, x: module(x))
+    batch = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 3), dtype=np.uint8)
+    expected = batch.mean(axis=(1, 2)) / 255
+    np.testing.assert_allclose(answers(batch), expected, rtol=1e-5)
+    np.testing.assert_allclose(answers(batch), expected, rtol=1e-5)
+    assert asked == [32, 16, 8, *[4] * 16]
 
 
 def test_what_is_looked_at_again_is_kept_as_far_as_it_fits(photos, tmp_path, monkeypatch):

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from eyechart.commands import main as cli
 from eyechart.errors import SpecError
 from eyechart.judge.verdict import Outcome, Verdict
+from eyechart.reports.distance import distance
 from eyechart.reports.pages.allure import PageError, configuration, generate, generator, models_of, without_trackers
 from eyechart.reports.pages.page import report_page
 from eyechart.reports.report import VERDICTS, Report, read_report, write_verdicts
 
 RUN = {"zoo": "toys", "started": "2026-11-25T07:00:00+00:00", "exit_code": 1, "models": {"vit": "abc", "net": None}}
+VOID = ("meta", "rect", "line", "polyline", "polygon", "use", "img")
 EVIL = "<script>alert('&\"')</script>"
 
 
@@ -49,12 +51,12 @@ class Text(HTMLParser):
     def handle_starttag(self, tag, attrs):
         """Note a tag."""
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "rect", "line"):
+        if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
         """Check that tags close as they were opened."""
-        if tag not in ("rect", "line"):
+        if tag not in VOID:
             assert self.open.pop() == tag
 
     def handle_data(self, data):
@@ -145,6 +147,54 @@ def test_any_number_can_be_drawn(numbers, limit, side):
         for name in ("x", "x1", "x2"):
             if name in attributes:
                 assert -1 <= float(attributes[name]) <= 101
+
+
+def test_parts_views_pairs_and_baselines_are_told_apart():
+    """A part and a view stand beside each claim; a comparison stands in a part of its own, a pair names both."""
+    function = "test_robustness.py::test_fog"
+    claims = [
+        claim(behavior=f"{function}[c-fog]", part="fog", image_set="c"),
+        claim(behavior=f"{function}[c-fog]", part="fog", image_set="c", versus="old", margin=0.01, at_most=None),
+        claim(behavior=f"{function}[c-snow]", part="snow", image_set="c", view="scale(1.5)"),
+        claim(behavior=f"{function}[c-fog-blocked]", part="fog", image_set="c"),
+        claim(behavior=f"{function}[c-fog-blocked]", outcome=Outcome.BLOCKED, versus="old", value=None),
+        claim(behavior="test_x.py::test_alike[c-vs-net]", versus="net", at_most=None, at_least=0.0, value=0.1),
+    ]
+    read = page(*claims)
+    beside = read.text[read.text.index("Beside the baseline P") :].partition("What breaks next K")[0]
+    assert "Worse than old by" in beside
+    assert "c: fog ✓ pass 0.040 [0.030, 0.052] 0.01 4,000" in beside
+    assert "■ blocked" in beside
+    tables = read.text.partition("All are drawn with the bound on the left.")[2]
+    assert "c: fog ✓ pass" in tables
+    assert "c: snow under scale(1.5) ✓ pass" in tables
+    assert "Two models side by side: ece on sketch" in tables
+    assert "vit against net ✓ pass" in tables
+    assert "old" not in tables.partition("How to repeat this")[0]
+
+
+def test_kept_promises_are_sorted_by_what_breaks_next():
+    """By hand: (0.08 - 0.04) / (0.052 - 0.04) = 3.33 half intervals; (0.04 - 0.035) / (0.04 - 0.03) = 0.5."""
+    read = page(claim(), claim("net", at_most=None, at_least=0.035), claim("third", Outcome.FAIL))
+    listed = read.text.partition("bound on the left.")[2].partition("calibration vit")[0]
+    assert re.findall(r"\d\.\d\d(?= \w)", listed)[:1] == ["0.50"]
+    assert listed.index("0.50 net") < listed.index("3.33 vit")
+    assert "third" not in listed
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "low", "high", "far"),
+    [
+        ({"at_most": 0.5}, 0.3, 0.2, 0.5, 1.0), ({"at_most": 0.5}, 0.6, 0.5, 0.9, -1.0),
+        ({"at_least": 0.5}, 0.7, 0.6, 0.75, 2.0), ({"at_least": 0.5}, 0.4, 0.1, 0.45, -2.0),
+        ({"margin": 0.02}, 0.0, -0.01, 0.01, 2.0), ({"at_most": 0.5}, 0.5, 0.4, 0.6, 0.0),
+        ({"at_most": 0.5}, 0.3, 0.3, 0.3, None), ({"at_most": 0.5}, None, None, None, None), ({}, 0.3, 0.2, 0.4, None),
+    ],
+)  # fmt: skip
+def test_a_distance_is_in_halves_that_point_at_the_bound(bound, value, low, high, far):
+    """1 where the interval just touches the bound from the right side, -1 from the wrong one; none without a width."""
+    held = claim(**{"at_most": None, **bound}, value=value, low=low, high=high)
+    assert distance(held) == (None if far is None else pytest.approx(far))
 
 
 def test_what_failed_without_a_verdict_is_told():

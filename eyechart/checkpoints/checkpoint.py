@@ -21,29 +21,6 @@ from eyechart.images.views import VERSION as VIEWS_VERSION
 Logits: TypeAlias = NDArray[np.float32]
 """(n, classes)"""
 
-BATCHES = (32, 16, 8)
-"""Images that a processor answers at once, largest first: see `batch_size`."""
-
-GPU_BATCH = 256
-"""Images that a GPU answers at once; public figures of ViT-B are no better with 1,024."""
-
-_PIXELS = 16 * 224 * 224
-
-BATCHING = f"{_PIXELS} pixels in {BATCHES}, {GPU_BATCH} on a GPU"
-"""The rule, which stands with every table that was predicted by it."""
-
-
-def batch_size(height: int, width: int, *, accelerated: bool = False) -> int:
-    """Images of one size that are answered at once, always: the number may change the last bits of an answer.
-
-    A processor has enough to do with few: 16 of 224 x 224 pixels, where the activations of more would not stay near it
-    (docs/performance.md).
-    """
-    if accelerated:
-        return GPU_BATCH
-    return next((size for size in BATCHES if size * height * width <= _PIXELS), BATCHES[-1])
-
-
 Features: TypeAlias = NDArray[np.float32]
 """(n, dimensions), as the model gives them: not normalized"""
 
@@ -92,19 +69,41 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
+class Batching:
+    """How many images are answered at once: as many as take `pixels`, between `fewest` and `most`."""
+
+    pixels: int
+    most: int
+    fewest: int = 8
+
+    def size(self, height: int, width: int, images: int) -> int:
+        """Images in a forward pass at this input size, a power of two, for a set of so many images.
+
+        It is one size for all batches of a set (the last is filled up), since another can change an answer's last bits.
+        """
+        fitting = min(max(self.pixels // (height * width), self.fewest), self.most)
+        return min(1 << fitting.bit_length() - 1, max(1 << (images - 1).bit_length(), self.fewest))
+
+
+PROCESSOR = Batching(32 * 224 * 224, 128)
+"""Where memory is kept between batches, larger ones win nothing (docs/performance.md)."""
+
+GRAPHICS = Batching(256 * 224 * 224, 1024)
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A loaded model. `forward` maps a batch of uint8 squares to logits; it never trains and never draws.
 
     `note` says what was done to its file to load it, such as taking averaged weights out of a training checkpoint.
     `embed` maps a batch to what the model's own classifier sees, where its source gives that.
-    `accelerated` says that it answers on a GPU.
     """
 
     resolved: Resolved
     forward: Callable[[Batch], Logits]
     note: str = ""
     embed: Callable[[Batch], Features] | None = None
-    accelerated: bool = False
+    batching: Batching = PROCESSOR
 
     def answer(self, batch: Batch) -> Logits:
         """Answer a batch that is resized and cropped already: (n, classes) float32.

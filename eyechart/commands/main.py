@@ -12,6 +12,7 @@ from eyechart.commands.baseline import add_baseline
 from eyechart.commands.check_data import add_check_data
 from eyechart.commands.compare import add_compare
 from eyechart.commands.eject import add_eject
+from eyechart.commands.history import add_history
 from eyechart.commands.init import add_init
 from eyechart.commands.report import add_report
 from eyechart.commands.run import add_run, run
@@ -55,5 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     add_baseline(commands)
     add_report(commands)
     add_compare(commands)
+    add_history(commands)
     add_store(commands)
     return parser

@@ -14,8 +14,9 @@ from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.images.labels import LabelSpace
 from eyechart.judge.claims import Claim
 from eyechart.measures import Cues
+from eyechart.measures.awaiting import Pending, by_row
 from eyechart.measures.measurement import take
-from eyechart.measures.predictions import Bools, Columns, Predictions
+from eyechart.measures.predictions import Bools, Columns, Predictions, softmax
 from eyechart.predict.needs import Need
 from eyechart.predict.run import Run
 from eyechart.predict.searches import judged_views, searched_rows
@@ -214,19 +215,28 @@ def on_classes(predictions: Predictions, own: LabelSpace, wanted: LabelSpace) ->
     new = np.full(len(own), -1, dtype=np.int64)
     new[chosen] = np.arange(len(chosen))
 
+    def among(shares: NDArray[Any]) -> NDArray[Any]:
+        of_wanted = shares[:, chosen]
+        return np.asarray(of_wanted / of_wanted.sum(axis=1, keepdims=True))
+
     def masked(full: Predictions) -> Predictions:
         members = _rows(full, np.asarray(new[full.labels] >= 0))
-        shares = members.probabilities[:, chosen]
-        shares = shares / shares.sum(axis=1, keepdims=True)
+        waiting = isinstance(members.predicted, Pending)
+        shares = by_row(softmax, members.logits_of()) if waiting else members.probabilities
+        shares = by_row(among, shares)
         also = {key: tuple(new[list(more)].tolist()) for key, more in members.also.items()}
-        with np.errstate(divide="ignore"):
-            logits = np.log(shares)
         return replace(
-            members, labels=new[members.labels], predicted=shares.argmax(axis=1), confidence=shares.max(axis=1),
-            logits_of=lambda: logits, also=also, kept=Columns({}),
+            members, labels=new[members.labels], predicted=by_row(lambda row: row.argmax(axis=1), shares),
+            confidence=by_row(lambda row: row.max(axis=1), shares), logits_of=lambda: by_row(_log, shares),
+            also=also, kept=Columns({}),
         )  # fmt: skip
 
     return replace(masked(predictions), derive=masked)
+
+
+def _log(shares: NDArray[Any]) -> NDArray[Any]:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(shares))
 
 
 def _unsearched(predictions: Predictions) -> Predictions:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.images.entries import Role
+from eyechart.images.ordering import declared_order
 from eyechart.measures import accuracy
+from eyechart.measures.awaiting import Pending
+from eyechart.measures.measurement import take
+from eyechart.measures.predictions import Predictions
 from eyechart.predict.needs import Need
 from eyechart.predict.run import Run
 
@@ -33,6 +39,15 @@ def block_misloaded(run: Run, models: Iterable[str]) -> None:
             run.forget()  # the answers that raised the doubt were read
 
 
+def _first_answered(predictions: Predictions) -> Predictions:
+    """The images that are answered, in the declared order up to the first that is not: a sample that nobody chose."""
+    if not isinstance(predictions.predicted, Pending):
+        return predictions
+    order, missing = declared_order(predictions.keys), predictions.predicted.missing
+    until = int(np.argmax(missing[order]))
+    return take(predictions, order[:until])
+
+
 def misloaded(run: Run, model: str) -> str:
     """Why a checkpoint is probably loaded wrongly; empty where nothing says so."""
     expected = run.zoo.models[model].expected
@@ -40,7 +55,7 @@ def misloaded(run: Run, model: str) -> str:
     if expected is None or not needs or needs[0] not in run.addresses:
         return ""
     try:
-        measured = accuracy(run.predictions(needs[0]))
+        measured = accuracy(_first_answered(run.predictions(needs[0])))
     except (BlockedError, NotApplicableError):
         return ""
     highest = measured.limits(DOUBT)[1] if measured.limits else 1.0

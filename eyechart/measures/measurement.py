@@ -11,11 +11,12 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, ParamSpec, TypeAlias
+from typing import Any, NoReturn, ParamSpec, TypeAlias
 
 import numpy as np
 
 from eyechart.errors import NothingToMeasureError
+from eyechart.measures.awaiting import AwaitedError, Pending, Wanted, asked_of
 from eyechart.measures.predictions import Bools, Ints, Predictions
 
 P = ParamSpec("P")
@@ -101,6 +102,8 @@ class Recipe:
         def change(value: Any) -> Any:
             if isinstance(value, Predictions) and len(value) == len(first):
                 return take(value, rows)
+            if isinstance(value, Pending) and len(value) == len(first):
+                return value[rows]
             if isinstance(value, np.ndarray) and value.shape[:1] == (len(first),):
                 return value[rows]
             return value
@@ -115,14 +118,42 @@ class Recipe:
         """Measure again, with the arguments as they are now."""
         return self.function(*self.arguments, **self.named)
 
+    def asked(self) -> Wanted:
+        """The answers among the arguments that are not there yet."""
+        return asked_of(column for each in self.tables() for column in (each.predicted, each.confidence))
+
+
+class Unmeasured(Measurement):
+    """A measurement of which some answers are not there yet: only its recipe can be read."""
+
+    __slots__ = ()
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Stand for what the recipe will measure."""
+        object.__setattr__(self, "recipe", recipe)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Raise AwaitedError for what is not measured."""
+        if name.startswith("__") or self.recipe is None:
+            raise AttributeError(name)
+        raise AwaitedError(self.recipe.asked())
+
 
 def remembered(measure: Callable[P, Measurement]) -> Callable[P, Measurement]:
-    """Let a measure note in its result what it was called with; nothing else changes."""
+    """Let a measure note in its result what it was called with; nothing else changes.
+
+    Of answers that are not there yet it makes a measurement that knows no more than that.
+    """
 
     @functools.wraps(measure)
     def remembering(*arguments: P.args, **named: P.kwargs) -> Measurement:
-        measurement = measure(*arguments, **named)
-        return replace(measurement, recipe=Recipe(remembering, arguments, named))
+        recipe = Recipe(remembering, arguments, named)
+        try:
+            return replace(measure(*arguments, **named), recipe=recipe)
+        except AwaitedError as error:
+            if not error.wanted.keys() <= recipe.asked().keys():
+                raise  # it reads what it was not given: no look knows of it
+            return Unmeasured(recipe)
 
     return remembering
 
@@ -142,7 +173,7 @@ def take(predictions: Predictions, rows: Ints | Bools) -> Predictions:
 
 def mapped(value: Any, change: Change) -> Any:
     """Apply `change` to every predictions and array in a value, and to those that a measurement in it was made of."""
-    if isinstance(value, (Predictions, np.ndarray)):
+    if isinstance(value, (Predictions, Pending, np.ndarray)):
         return change(value)
     if isinstance(value, Measurement):
         return value if value.recipe is None else value.recipe.with_changed(change).measure()

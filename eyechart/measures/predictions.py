@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -165,7 +165,11 @@ class Columns:
     def __call__(self, column: str) -> NDArray[Any]:
         """Read a column."""
         values = self._columns[column]()
-        return values if self._rows is None else np.asarray(values[self._rows])
+        return values if self._rows is None else values[self._rows]
+
+    def each(self, make: Callable[[Callable[[], NDArray[Any]]], NDArray[Any]]) -> Columns:
+        """The same columns, each as what `make` makes of what reads it."""
+        return Columns({name: partial(make, partial(self, name)) for name in self._columns})
 
     def take(self, rows: Ints | Bools) -> Columns:
         """Keep these rows, in this order, or those that are true."""

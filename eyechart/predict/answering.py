@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from eyechart.checkpoints.checkpoint import BATCHING, batch_size
 from eyechart.images.image_set import ImageSet, RawImages
 from eyechart.images.views import ORIGINAL, View
 from eyechart.images.views import VERSION as VIEWS_VERSION
@@ -46,24 +45,24 @@ class Job:
         """What the checkpoint is asked for: logits, or features."""
         return self.checkpoint.features if self.need.view == FEATURES else self.checkpoint.answer
 
-    def batch(self, height: int, width: int) -> int:
-        """How many images of this size the checkpoint answers at once."""
-        return batch_size(height, width, accelerated=self.checkpoint.accelerated)
+    def batch_size(self, crop: Image) -> int:
+        """Images in a forward pass over crops of this size."""
+        height, width = crop.shape[:2]
+        return self.checkpoint.batching.size(height, width, len(self.images))
 
     def read_out(self, logits: Answers) -> Answers:
         """Answers in the image set's label space."""
         return logits if self.readout is None else self.readout.apply(logits)
 
 
-def forward(ask: Callable[[Batch], Any], batch: Batch, cost: Cost, size: int) -> Any:
-    """Ask for any number of images, in batches of `size`, the last one filled up; (n, classes or dimensions)."""
+def forward(ask: Callable[[Batch], Any], batch: Batch, size: int, cost: Cost) -> Any:
+    """Ask for any number of images, in batches of one `size`; (n, classes or dimensions)."""
     started = time.perf_counter()
     answers = []
     for start in range(0, len(batch), size):
         part = batch[start : start + size]
-        if len(part) < size:
-            part = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-        answers.append(ask(part)[: len(batch) - start])
+        filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
+        answers.append(ask(filled)[: len(part)])
     cost.forward_seconds += time.perf_counter() - started
     cost.answers += len(batch)
     return np.concatenate(answers)
@@ -100,7 +99,7 @@ def _matrix(values: Any) -> pa.FixedSizeListArray:
 
 def means_of(run: Run) -> dict[str, Any]:
     """With what a run predicts: a table is made by one device and one set of libraries, and says which."""
-    return {"device": run.settings.device, "versions": versions(), "batches": BATCHING}
+    return {"device": run.settings.device, "versions": versions()}
 
 
 def meta_of(job: Job, **more: Any) -> dict[str, Any]:
@@ -146,7 +145,7 @@ def keep_search(run: Run, job: Job) -> None:
 
     def answer(images: Sequence[Image], view: View) -> Answers:
         batch = job.geometry(view).apply(view.of_image(image) for image in images)
-        return job.read_out(forward(job.checkpoint.answer, batch, run.cost, job.batch(*batch.shape[1:3])))
+        return job.read_out(forward(job.checkpoint.answer, batch, job.batch_size(batch[0]), run.cost))
 
     part = job.images.rows(rows)
     outcome = search(job.need.search, answer, raw, part.labels, part.keys)

@@ -112,9 +112,8 @@ class Chunk:
             for look in looks:
                 self._drop(look, look.jobs, error)
         for look in looks:
-            # of as many as every job takes at once, so that whole batches are left
-            most = max((job.batch(*look.crops[0].shape[:2]) for job in look.jobs), default=1) if look.crops else 1
-            count = len(look.crops) if last else len(look.crops) // most * most
+            size = max((job.batch_size(look.crops[0]) for job in look.jobs), default=1)
+            count = len(look.crops) if last else len(look.crops) // size * size
             if count and look.jobs:
                 self._answer(look, look.crops[:count])
             del look.crops[:count]
@@ -126,10 +125,10 @@ class Chunk:
             self._drop(look, look.jobs, error)
             return
         for job in list(look.jobs):
-            size = job.batch(*batch.shape[1:3])
             try:
+                size = job.batch_size(batch[0])
                 with self.pace.of_model(job.need.model, len(batch), size):
-                    self._answers[job.key].append(forward(job.asked, batch, self.cost, size))
+                    self._answers[job.key].append(forward(job.asked, batch, size, self.cost))
             except (BlockedError, NotApplicableError) as error:
                 self._drop(look, [job], error)
 

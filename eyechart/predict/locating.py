@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from eyechart.checkpoints.checkpoint import Resolved
 from eyechart.checkpoints.readouts import Readout, readout
+from eyechart.checkpoints.sources import hub
 from eyechart.checkpoints.sources.base import Surroundings
 from eyechart.checkpoints.sources.named import content_named
 from eyechart.digest import digest
@@ -89,7 +91,8 @@ class Locator:
             )
             self._progress.say(f"loading {model}")
             try:
-                self._checkpoints[model] = loaded = _source(spec).load(spec, around)
+                with hub.fetching(model, self._progress.say) if hub.fetches(spec) else contextlib.nullcontext():
+                    self._checkpoints[model] = loaded = _source(spec).load(spec, around)
             except DeviceError:
                 raise
             except SpecError as error:  # a typo in one model's entry is no fault of the others
@@ -139,6 +142,20 @@ class Locator:
         except (BlockedError, NotApplicableError) as error:
             run.addresses.refuse(need, error)
         return need in run.addresses
+
+    def begin(self, need: Need) -> bool:
+        """Whether it is known where a table is, complete or in parts, or why there never is one; notes it.
+
+        False where nothing was ever predicted under its key.
+        """
+        if self.locate(need):
+            return True
+        resolved, whole = self.known(need.model), self.whole(need)
+        if resolved is None or self.run.store.partial(key := self.key(resolved, whole)) is None:
+            return False
+        self.run.addresses.begin(whole, key)
+        self.run.addresses.share(need, whole)
+        return True
 
     def _is_there(self, need: Need, key: str) -> bool:
         store = self.run.store

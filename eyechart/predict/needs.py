@@ -45,12 +45,16 @@ def protocol_of(need: Need) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a need is met in the store, or why it cannot be; `note` is what was tolerated to meet it."""
+    """Where a need is met in the store, or why it cannot be; `note` is what was tolerated to meet it.
+
+    `partly`: the table with this key is not complete, and may never be.
+    """
 
     key: str = ""
     blocked: str = ""
     not_applicable: str = ""
     note: str = ""
+    partly: bool = False
 
 
 class Addresses(Mapping[Need, Address]):
@@ -72,6 +76,16 @@ class Addresses(Mapping[Need, Address]):
     def meet(self, need: Need, key: str, note: str = "") -> None:
         """Note that a need is met under a key of the store."""
         self._known[need] = Address(key, note=note)
+
+    def begin(self, need: Need, key: str) -> None:
+        """Note under which key a need is met as far as somebody asks."""
+        self._known[need] = Address(key, partly=True)
+
+    def settle(self, need: Need, key: str) -> None:
+        """Note that what has become of a need whose table was not complete holds for all of that key."""
+        for other, address in self._known.items():
+            if address.partly and address.key == key:
+                self._known[other] = self._known[need]
 
     def refuse(self, need: Need, error: BlockedError | NotApplicableError) -> None:
         """Note why a need cannot be met, or why its source can never meet it."""

@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 
-from eyechart.checkpoints.checkpoint import BATCHING
 from eyechart.digest import digest
 from eyechart.errors import StoreError
 from eyechart.predict.run import Run
@@ -77,4 +76,4 @@ class Pace:
         entry = (zoo.models if kind == "model" else zoo.image_sets)[name].model_dump(
             mode="json", exclude={"known_failures"}
         )
-        return digest(kind, entry, BATCHING, settings.device, settings.precision)
+        return digest(kind, entry, settings.device, settings.precision)

@@ -6,13 +6,17 @@ on disk before the next begins, so a run that is cut short goes on where it was.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from eyechart.errors import BlockedError, NotApplicableError, StoreError
+from eyechart.measures.awaiting import Wanted
+from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import (
     Job,
     finish,
@@ -20,6 +24,7 @@ from eyechart.predict.answering import (
     keep_probe,
     keep_search,
     means_of,
+    meta_of,
 )
 from eyechart.predict.engine import Engine, Lease, LocalEngine
 from eyechart.predict.locating import TRAINING, Locator
@@ -43,6 +48,7 @@ class Predictor:
         self.locator = Locator(run, progress)
         self._progress = progress
         self._pace = Pace(run)
+        self._begun: dict[str, Need] = {}
         self._engine = self._engine_of(run.settings.engine)
 
     def _engine_of(self, name: str) -> Engine:
@@ -52,18 +58,85 @@ class Predictor:
             return RayEngine(self.run)
         return LocalEngine(self.run, self._pace)
 
-    def prepare(self, needs: set[Need]) -> None:
-        """Meet every need. What cannot be met is blocked with its reason and stops nothing else.
+    def prepare(self, needs: set[Need], *, following: bool = True) -> None:
+        """Meet every need, and those that follow. What cannot be met is blocked with its reason and stops nothing else.
 
         Raises StoreError where the store cannot be written, DeviceError where there is no such device.
         """
+
+        def then() -> set[Need]:
+            return self.following(needs) if following else set()
+
+        with self._holding(lambda: not self._missing(needs) and not self._missing(then())):
+            self._meet(needs)
+            self._meet(then())
+
+    @contextlib.contextmanager
+    def _holding(self, all_there: Callable[[], bool]) -> Iterator[None]:
+        """Time it, and hold the store unless all is there: a complete one can be judged though it is read-only.
+
+        An image set that was never indexed must be written, so it waits for the lock.
+        """
         started = time.perf_counter()
-        if not self._all_met(needs):
+        try:
+            if self._is_so(all_there):
+                yield
+                return
             waiting = "another run is predicting into this store; waiting for it"
             with self.run.store.writing(lambda: self._progress.say(waiting)):
-                self._meet(needs)
-                self._meet(self.following(needs))
-        self.run.cost.seconds += time.perf_counter() - started
+                yield
+        finally:
+            self.run.cost.seconds += time.perf_counter() - started
+
+    def begin(self, needs: set[Need]) -> None:
+        """Meet what no look can divide, and of tables note what is there: `answer` predicts what is asked of them.
+
+        A table is divided unless a probe makes it or it was recorded. Raises as `prepare`.
+        """
+        in_looks = {
+            need for need in needs if need.is_table and not need.is_probe and not self.locator.is_recorded(need.model)
+        }
+        self.prepare(needs - in_looks, following=False)
+        with self._holding(lambda: all(map(self.locator.begin, in_looks | self.following(needs)))):
+            for need in sorted(in_looks | self.following(needs)):
+                if not self.locator.begin(need):
+                    for job in self._jobs([self.locator.whole(need)]):
+                        self.run.store.begin(job.key, meta_of(job), means_of(self.run))
+                    self.locator.begin(need)
+        met = {need: self.run.addresses[need] for need in in_looks | self.following(needs)}
+        self._begun |= {address.key: self.locator.whole(need) for need, address in met.items() if address.partly}
+        self._count()
+
+    def answer(self, wanted: Wanted) -> bool:
+        """Predict these rows of tables that were begun; a table of which nothing is missing any more is finished.
+
+        Returns whether parts by other means had to go, so that what was judged on them is open again. Raises as
+        `prepare`.
+        """
+        with self._holding(lambda: False):
+            rows: dict[str, Ints] = {}
+            jobs: dict[str, Job] = {}
+            for (model, image_set, view), more in wanted.items():
+                for job in self._jobs([self.locator.whole(Need(model, image_set, view))]):
+                    jobs[job.key] = job
+                    rows[job.key] = np.union1d(rows.get(job.key, more), more)
+            anew = [self.run.store.begin(key, meta_of(job), means_of(self.run)) for key, job in jobs.items()]
+            self._predict(list(jobs.values()), rows)
+            for job in jobs.values():
+                self.run.addresses.settle(job.need, job.key)
+        self._count()
+        return any(anew)
+
+    def _count(self) -> None:
+        """How many answers of begun tables are there."""
+        cost, addresses = self.run.cost, self.run.addresses
+        cost.needed = cost.possible = 0
+        for key, need in self._begun.items():
+            images, address = len(self.locator.images(need.image_set)), addresses[need]
+            if address.key:
+                there = self.run.store.partial(key) if address.partly else None
+                cost.possible += images
+                cost.needed += len(there.rows) if there is not None else images
 
     def is_stored(self, need: Need) -> bool:
         """Whether a need is met already; one that never can be is not, and its address says why."""
@@ -83,11 +156,10 @@ class Predictor:
             return images + len(self.locator.images(need.image_set + TRAINING))
         return images + most_answers(need.search, images) if need.search else images
 
-    def _all_met(self, needs: set[Need]) -> bool:
-        # Without the lock, so that a complete store can be judged though it is read-only. An image set that was
-        # never indexed must be written, so it waits for the lock.
+    @staticmethod
+    def _is_so(all_there: Callable[[], bool]) -> bool:
         try:
-            return not self._missing(needs) and not self._missing(self.following(needs))
+            return all_there()
         except StoreError:
             return False
 
@@ -112,12 +184,7 @@ class Predictor:
             if job.need.contract:
                 self._keep(job, keep_contract)
         searches = [job for job in jobs.values() if job.need.search]
-        self._progress.start(sum(len(self.locator.images(job.need.image_set)) for job in tables))
-        try:
-            self._predict(tables)
-        finally:
-            self._progress.close()
-            self._pace.keep()
+        self._predict(tables)
         for job in searches:
             self._progress.say(f"searching {job.need.model}: {job.need.search}")
             self._keep(job, keep_search)
@@ -135,7 +202,7 @@ class Predictor:
     def _jobs(self, needs: list[Need]) -> Iterator[Job]:
         """Load the checkpoints that something is missing of; block the needs of those that cannot be loaded."""
         for need in needs:
-            if need in self.run.addresses:
+            if self._is_settled(need):
                 continue
             if self.locator.is_recorded(need.model):
                 RecordedAnswers(self.run).take(need, self.locator.images(need.image_set))
@@ -149,8 +216,12 @@ class Predictor:
                         self.run.addresses.share(other, need)
                 continue
             # A checkpoint whose resolution had to be made anew may turn out to have its predictions.
-            if not self.locator.locate(need):
+            if not self.locator.locate(need) or not self._is_settled(need):
                 yield self.locator.job(need)
+
+    def _is_settled(self, need: Need) -> bool:
+        """Whether a need is met, or is known not to be, and no look can ask for more."""
+        return need in self.run.addresses and not self.run.addresses[need].partly
 
     def _embedding_jobs(self, probe: Job) -> list[Job]:
         """What must be embedded before a probe can be fitted, unless it is stored."""
@@ -178,17 +249,22 @@ class Predictor:
         except BlockedError as error:  # a claim about a group of tasks must say which of them
             raise BlockedError(f"image set {task!r}: {error}") from error
 
-    def _predict(self, jobs: list[Job]) -> None:
-        """Keep each answer as it comes, and finish a table with its last one."""
+    def _predict(self, jobs: list[Job], wanted: Mapping[str, Ints] = MappingProxyType({})) -> None:
+        """Keep each answer as it comes, and finish a table with its last one; of some tables only rows are `wanted`."""
         due: Counter[str] = Counter()
-        for job, rows, table in self._engine.answers(self._leases(jobs, due), self._refuse):
-            self.run.store.write_part(job.key, rows, table, means_of(self.run))
-            self._progress.step(len(table), f"{job.need.model} {job.need.image_set} {job.need.view}")
-            due[job.key] -= len(rows)
-            if not due[job.key] and job.need not in self.run.addresses:
-                self._keep(job, finish)
+        self._progress.start(sum(len(wanted.get(job.key, job.images.keys)) for job in jobs))
+        try:
+            for job, rows, table in self._engine.answers(self._leases(jobs, wanted, due), self._refuse):
+                self.run.store.write_part(job.key, rows, table, means_of(self.run))
+                self._progress.step(len(table), f"{job.need.model} {job.need.image_set} {job.need.view}")
+                due[job.key] -= len(rows)
+                if not due[job.key] and not self._is_settled(job.need):
+                    self._keep(job, finish)
+        finally:
+            self._progress.close()
+            self._pace.keep()
 
-    def _leases(self, jobs: list[Job], due: Counter[str]) -> Iterator[Lease]:
+    def _leases(self, jobs: list[Job], wanted: Mapping[str, Ints], due: Counter[str]) -> Iterator[Lease]:
         """What is to be answered, set by set and a chunk at a time, without the jobs that were refused meanwhile.
 
         A chunk is of images that the same jobs lack, so that each image is read once and none is answered twice. How
@@ -197,15 +273,17 @@ class Predictor:
         for name in dict.fromkeys(job.need.image_set for job in jobs):
             images, asking = self.locator.images(name), [job for job in jobs if job.need.image_set == name]
             lacks = np.array([~self.run.store.answered(job.key, len(images), means_of(self.run)) for job in asking])
-            for job, lacking in zip(asking, np.count_nonzero(lacks, axis=1).tolist(), strict=True):
-                self._progress.step(len(images) - lacking, name)
-                due[job.key] = lacking
-                if not lacking:
+            for number, job in enumerate(asking):
+                due[job.key] = int(np.count_nonzero(lacks[number]))
+                if not due[job.key]:
                     self._keep(job, finish)
+                asked = wanted.get(job.key, np.arange(len(images)))
+                self._progress.step(int(np.count_nonzero(~lacks[number, asked])), name)
+                lacks[number] &= np.isin(np.arange(len(images)), asked)
             alike, first, kind = np.unique(lacks, axis=1, return_index=True, return_inverse=True)
             for number in np.argsort(first).tolist():
                 here = [job for job, lacking in zip(asking, alike[:, number].tolist(), strict=True) if lacking]
                 rows = np.flatnonzero(kind.ravel() == number)
                 for start in range(0, len(rows), CHUNK):
-                    if todo := [job for job in here if job.need not in self.run.addresses]:
+                    if todo := [job for job in here if not self._is_settled(job.need)]:
                         yield Lease(images, rows[start : start + CHUNK], todo)

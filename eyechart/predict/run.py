@@ -25,8 +25,9 @@ from eyechart.measures.predictions import Floats, Ints, Predictions
 from eyechart.predict.contracts import Finding
 from eyechart.predict.needs import FEATURES, ORIGINAL, Address, Addresses, Need
 from eyechart.predict.searches import Found
-from eyechart.predict.tables import predictions_in
+from eyechart.predict.tables import predictions_in, spread
 from eyechart.store import Store
+from eyechart.store.parts import Partial
 from eyechart.zoo.zoo import Zoo
 
 Strings: TypeAlias = NDArray[np.str_]
@@ -51,13 +52,30 @@ class Settings:
 
 @dataclass
 class Cost:
-    """What the predict phase did: seconds in all and in forward passes, answers given, checkpoints loaded."""
+    """What the predict phase did: seconds in all and in forward passes, answers given, checkpoints loaded.
+
+    Where claims were decided in looks, how many answers were `needed` of all `possible` ones, of tables that had not
+    been complete.
+    """
 
     seconds: float = 0.0
     forward_seconds: float = 0.0
     answers: int = 0
     images_read: int = 0
     loads: dict[str, int] = field(default_factory=dict)
+    needed: int = 0
+    possible: int | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        """As `verdicts.json` has it."""
+        return {
+            "seconds": round(self.seconds, 3),
+            "forward_seconds": round(self.forward_seconds, 3),
+            "answers": self.answers,
+            "images_read": self.images_read,
+            "loads": self.loads,
+            "in_looks": None if self.possible is None else {"answers": self.needed, "of": self.possible},
+        }
 
 
 # pytest writes out the arguments of a test that fails, and all predictions of a run take it a while
@@ -108,15 +126,36 @@ class Run:
         return self._read[need]
 
     def _predictions(self, need: Need) -> Predictions:
-        key = self.address(need)
+        key, of_set = self.address(need), self.image_sets.get(need.image_set, {})
         about = (need.model, need.image_set, need.view)
-        read = partial(self.store.read_table, key)
-        table = predictions_in(about, self.store.columns(key), read, need.model, partial(self._logits_anew, need))
-        of_set = self.image_sets.get(need.image_set, {})
+        logits_anew = partial(self._logits_anew, need)
+        if self.addresses[need].partly:
+            there = self._partial(need)
+            answered = None
+            if there.columns:
+                answered = predictions_in(about, there.columns, there.read, need.model, logits_anew)
+            index = self.index(of_set.get("of") or need.image_set)
+            keys, labels = index["key"].to_numpy().astype(np.str_), index["label"].to_numpy().astype(np.int64)
+            table = spread(about, keys, labels, answered, there.rows)
+        else:
+            read = partial(self.store.read_table, key)
+            table = predictions_in(about, self.store.columns(key), read, need.model, logits_anew)
         if not of_set.get("of") and not of_set.get("several_labels"):
             return table
         rows, labels, also = self._relabeled(need, table.keys)
         return replace(take(table, rows), labels=labels, also=also)
+
+    def meta(self, need: Need) -> dict[str, Any]:
+        """What the table that meets a need says of how it was made. Raises as `address`, or BlockedError."""
+        key = self.address(need)
+        return self._partial(need).meta if self.addresses[need].partly else self.store.read_meta(key)
+
+    def _partial(self, need: Need) -> Partial:
+        """What is there of a table that is not complete."""
+        there = self.store.partial(self.address(need))
+        if there is None:
+            raise BlockedError(f"what was predicted of {need.image_set} is gone; the next run predicts it again")
+        return there
 
     def _logits_anew(self, need: Need) -> Floats:
         raise BlockedError(f"the logits of {need.model} on {need.image_set} under {need.view} were not kept")
@@ -160,9 +199,13 @@ class Run:
         return remarks
 
     def _padded(self, need: Need, address: Address) -> str:
-        if need.view == ORIGINAL or not address.key or "padded" not in self.store.columns(address.key):
+        if need.view == ORIGINAL or not address.key:
             return ""
-        shares = self.store.read_table(address.key, ["padded"])["padded"].to_numpy()
+        there = self._partial(need) if address.partly else None
+        if "padded" not in (there.columns if there else self.store.columns(address.key)):
+            return ""
+        table = there.read(["padded"]) if there else self.store.read_table(address.key, ["padded"])
+        shares = table["padded"].to_numpy()
         touched = np.count_nonzero(shares)
         return f"{touched / len(shares):.1%} of the images are padded, {shares.mean():.1%} of all that is seen"
 
@@ -209,8 +252,12 @@ class Run:
 
     def tables(self, model: str) -> list[str]:
         """Keys of the predictions of a model that this run may have judged."""
-        met = [(need, address.key) for need, address in self.addresses.items() if address.key]
+        met = [(need, each.key) for need, each in self.addresses.items() if each.key and not each.partly]
         return sorted({key for need, key in met if need.model == model and need.is_table and need.view != FEATURES})
+
+    def partial_tables(self, model: str) -> int:
+        """How many tables of a model this run judged of which not all rows were predicted."""
+        return len({each.key for need, each in self.addresses.items() if need.model == model and each.partly})
 
     def predicted_with(self, model: str) -> dict[str, str]:
         """Versions of the libraries that predicted what this run may have judged of a model; several if they differ."""

@@ -12,7 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
-from eyechart.measures.predictions import Absent, Columns, Floats, Predictions
+from eyechart.measures.awaiting import Pending, Source, Spread
+from eyechart.measures.predictions import Absent, Columns, Floats, Ints, Predictions
 from eyechart.store.proof import UNREADABLE, open_table
 
 KEPT = ("probabilities", "ranked", "best", "best_log_share", "log_sum_exp", "true_probability", "sum_of_squares")
@@ -80,4 +81,24 @@ def predictions_in(
         *about, keys.astype(np.str_), labels.astype(np.int64), predicted.astype(np.int64),
         absent if unsure else confidence.astype(np.float64),  # type: ignore[arg-type]  # it stands for numbers that are not there
         logits, kept=Columns(kept),
+    )  # fmt: skip
+
+
+def spread(about: Source, keys: NDArray[np.str_], labels: Ints, there: Predictions | None, rows: Ints) -> Predictions:
+    """The predictions of a whole table, of which only some are `there`: those for the images `rows`."""
+    at = np.full(len(keys), -1)
+    at[rows] = np.arange(len(rows))
+    where = Spread(about, at)
+
+    def pending(values: Callable[[], NDArray[Any]]) -> Any:
+        return Pending(where, values)[np.arange(len(keys))]
+
+    if there is None:
+        nothing = pending(lambda: np.zeros(0))
+        return Predictions(*about, keys, labels, nothing, nothing, lambda: nothing)
+    unsure = isinstance(there.confidence, Absent)
+    return Predictions(
+        *about, keys, labels, pending(lambda: there.predicted),
+        there.confidence if unsure else pending(lambda: there.confidence),
+        lambda: pending(there.logits_of), kept=there.kept.each(pending),
     )  # fmt: skip

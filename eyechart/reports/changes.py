@@ -70,17 +70,50 @@ def _kind(before: Verdict | None, after: Verdict | None) -> Kind:
     return Kind.WORSE if ranks[1] < ranks[0] else Kind.BETTER
 
 
-def claims_of(report: Report) -> dict[Claim, Verdict]:
-    """Claims of a run by model, behavior and comparison."""
-    return {(claim.model, claim.behavior, claim.versus or ""): claim for claim in report.claims}
+def comparable(before: Report, after: Report) -> tuple[dict[Claim, Verdict], dict[Claim, Verdict]]:
+    """Claims of two runs by model, behavior and comparison, under the names that the runs share.
+
+    A run with `--checkpoint` says which model the weights stand for: its claims are that model's. Two runs of one model
+    each are compared whatever their names are.
+    """
+    names = [_names(report) for report in (before, after)]
+    alone = [set(each.values()) for each in names]
+    if not alone[0] & alone[1] and len(alone[0]) == len(alone[1]) == 1:
+        names = [dict.fromkeys(each, "") for each in names]
+    claims = [
+        {(of[claim.model], claim.behavior, claim.versus or ""): claim for claim in report.claims}
+        for of, report in zip(names, (before, after), strict=True)
+    ]
+    return claims[0], claims[1]
 
 
-def claims_of_model(report: Report, model: str) -> dict[Claim, Verdict]:
-    """Claims about one model, without its name. Raises SpecError where the run did not judge it."""
+def _names(report: Report) -> dict[str, str]:
+    """Model of a run → the name that its claims go by: of weights given by `--checkpoint`, what they stand for."""
     models = {claim.model for claim in report.claims}
+    stands_for = report.run.get("stands_for") or {}
+    return {model: old if (old := stands_for.get(model, model)) not in models else model for model in models}
+
+
+def claims_of_model(report: Report, model: str | None) -> dict[Claim, Verdict]:
+    """Claims about one model, without its name; None stands for the only one.
+
+    Raises SpecError where the run did not judge it, or judged several and none is named.
+    """
+    models = {claim.model for claim in report.claims}
+    if model is None and len(models) != 1:
+        raise SpecError(f"which model is compared? that run judged {', '.join(sorted(models)) or 'none'}")
+    model = model or next(iter(models))
     if model not in models:
         raise SpecError(f"that run judged no model {model!r}: {nearest(model, models)}")
     return {("", claim.behavior, claim.versus or ""): claim for claim in report.claims if claim.model == model}
+
+
+def is_worse(changed: Sequence[Change]) -> bool:
+    """Whether a change keeps the later run back: a claim is worse, gone or no longer measured, or none is in both."""
+    in_both = [change for change in changed if change.before and change.after]
+    lost = [change for change in changed if change.kind is Kind.OTHER and change.before
+            and change.before.verdict in _RANK]  # fmt: skip
+    return not in_both or bool(lost) or any(change.kind in (Kind.WORSE, Kind.GONE) for change in changed)
 
 
 def differences(before: Report, after: Report) -> list[str]:

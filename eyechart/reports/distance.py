@@ -19,14 +19,20 @@ def distance(claim: Verdict) -> float | None:
     The half is the one that points at the bound, so a value whose interval just touches the bound is 1 away on the
     right side and -1 on the wrong one. None where there is no bound, no interval, or one without width.
     """
+    limit, half = limit_of(claim), half_interval(claim)
+    if limit is None or half is None or claim.value is None:
+        return None
+    far = (claim.value - limit if claim.at_least is not None else limit - claim.value) / half
+    return far if math.isfinite(far) else None
+
+
+def half_interval(claim: Verdict) -> float | None:
+    """Width of the half of a claim's interval that points at its bound; None where there is none to measure with."""
     limit = limit_of(claim)
     if limit is None or claim.value is None or claim.low is None or claim.high is None:
         return None
-    room = claim.value - limit if claim.at_least is not None else limit - claim.value
     half = claim.high - claim.value if claim.value <= limit else claim.value - claim.low
-    if not (half > 0 and math.isfinite(half) and math.isfinite(room)):
-        return None
-    return room / half
+    return half if 0 < half < math.inf else None
 
 
 def nearest_first(claims: Iterable[Verdict]) -> list[tuple[float, Verdict]]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from eyechart.digest import bytes_digest
 from eyechart.errors import BlockedError, DamagedError, StoreError
 from eyechart.store import parts, proof
-from eyechart.store.parts import Part, Rows
+from eyechart.store.parts import Part, Partial, Rows
 from eyechart.store.writing import TEMPORARY, atomically
 
 DAMAGED = "damaged"
@@ -96,6 +96,33 @@ class Store:
             rows[part.rows] = True
         return rows
 
+    def begin(self, key: str, meta: Mapping[str, Any], by: Mapping[str, Any]) -> bool:
+        """Note how a table is made of which only parts may ever be asked for, so that these can be judged.
+
+        Returns whether it was begun before, by other means: then its parts are no more.
+        """
+        known = self.read_json(_partial(key), "about")
+        if known is None or known["by"] != by:
+            self.write_json(_partial(key), "about", {**meta, **by, "by": by})
+        return known is not None and known["by"] != by
+
+    def partial(self, key: str) -> Partial | None:
+        """What is there of a table that was begun, by whichever means; None where it was not."""
+        about = self.read_json(_partial(key), "about")
+        if about is None:
+            return None
+        there = self._parts(key, about["by"], drop=False)
+        rows, first = np.unique(
+            np.concatenate([np.zeros(0, np.int64), *(part.rows for part in there)]), return_index=True
+        )
+
+        def read(columns: list[str] | None) -> pa.Table:
+            tables = [self._required(part.name, lambda path: self._open(path).read(columns)) for part in there]
+            return pa.concat_tables(table.replace_schema_metadata() for table in tables).take(first)
+
+        names = self._required(there[0].name, lambda path: self._open(path).schema.names) if there else []
+        return Partial(about, rows, frozenset(names), read)
+
     def write_part(self, key: str, rows: int | Rows, table: pa.Table, by: Mapping[str, Any]) -> None:
         """Keep these rows, ascending, or those from the one on that is given; they survive a kill from here."""
         start = rows if isinstance(rows, int) else int(rows[0])
@@ -128,15 +155,15 @@ class Store:
             ) from error
         shutil.rmtree(folder, ignore_errors=True)
 
-    def _parts(self, key: str, by: Mapping[str, Any]) -> list[Part]:
-        """Sound parts of a table, predicted by these means; others are dropped."""
+    def _parts(self, key: str, by: Mapping[str, Any], *, drop: bool = True) -> list[Part]:
+        """Sound parts of a table, predicted by these means; others are dropped, or only left out."""
         sound = []
         for path in sorted((self.root / _partial(key)).glob("*.parquet")):
             name = f"{_partial(key)}/{path.name}"
             meta = self._healed(name, self._meta_of_part)
             if meta is not None and meta["by"] == by:
                 sound.append(parts.of_meta(name, meta))
-            elif meta is not None:
+            elif meta is not None and drop:
                 self.tell(f"{path}: predicted by {meta['by']}, not {by}: begun anew")
                 path.unlink(missing_ok=True)
         return sound

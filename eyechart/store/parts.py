@@ -31,6 +31,22 @@ class Part:
         return len(self.rows) > 0 and int(self.rows[-1] - self.rows[0]) + 1 != len(self.rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What is there of a table that is not complete.
+
+    meta     what it says of how it is made
+    rows     (n,) which of its rows, ascending
+    columns  the columns that they have
+    read     reads some columns of these rows
+    """
+
+    meta: dict[str, Any]
+    rows: Rows
+    columns: frozenset[str]
+    read: Callable[[list[str]], pa.Table]
+
+
 def of_meta(name: str, meta: dict[str, Any]) -> Part:
     """The part that a file with this meta is."""
     start = meta["start"]

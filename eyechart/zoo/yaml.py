@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, TextIO
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 
 __all__ = ["YAMLError", "load"]
@@ -17,6 +18,16 @@ DIGITS = 18
 
 class _AsWritten(RoundTripConstructor):
     """Leaves dates as they are written: 2027-02-30 is none, which the schema knows to say of the key it is under."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """Make what a node says; what its tag cannot mean, such as `!!int a`, is an error with its line."""
+        try:
+            return super().construct_object(node, deep)
+        except (YAMLError, RecursionError):
+            raise
+        except Exception as error:  # the library's own conversions raise what int(), float() and dict do
+            what = f"a {node.tag.rpartition(':')[2]} that cannot be read ({type(error).__name__}: {error})"
+            raise ConstructorError(None, None, what, node.start_mark) from error
 
     def _number(self, node: ScalarNode) -> Any:
         if len(node.value) > DIGITS:
@@ -40,6 +51,12 @@ def load(stream: TextIO) -> Any:
     yaml = YAML(typ="rt")
     yaml.Constructor = _AsWritten
     try:
-        return yaml.load(stream)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)  # YAML 1.2 allows it: the last one counts
+            return yaml.load(stream)
+    except YAMLError:
+        raise
     except RecursionError:
         raise YAMLError("it is nested too deeply") from None
+    except Exception as error:  # half-made mappings are filled last, and no node is known then
+        raise YAMLError(f"{type(error).__name__}: {error}") from error

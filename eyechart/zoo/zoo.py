@@ -5,8 +5,6 @@ Reading imports no model library. A mistake is a `SpecError` that names file, li
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,10 +19,11 @@ from eyechart.images.readers.computed import ComputedSet
 from eyechart.images.readers.derived import DerivedSet
 from eyechart.images.remote import is_url
 from eyechart.recordings.spec import RecordedSpec
-from eyechart.zoo.image_sets import READERS, ImageSetSpec, Readers
+from eyechart.zoo.explaining import explained, line_of
+from eyechart.zoo.image_sets import ImageSetSpec, Readers
 from eyechart.zoo.levels import GateEntry
 from eyechart.zoo.margins import MarginEntry, check_margins
-from eyechart.zoo.models import SOURCES, ModelSpec
+from eyechart.zoo.models import ModelSpec
 from eyechart.zoo.places import folder_of_paths
 from eyechart.zoo.protocol import ProtocolEntry
 from eyechart.zoo.suite import SuiteEntry
@@ -35,9 +34,6 @@ __all__ = ["BoundOverride", "ImageSetSpec", "Role", "Zoo", "read_zoo"]
 
 Findings = Literal["arxiv-2311.09215"]
 """Whose findings the models of a zoo are: a study names its models, and what it found is about no others."""
-
-LONGEST = 200
-"""Characters of a value that a message repeats."""
 
 IMPLICIT_SEVERITIES = (1, 3, 5)
 """Of the corrupted copies that a zoo gets without asking: three tell how accuracy falls, at 3/5 of the cost."""
@@ -210,7 +206,7 @@ def read_zoos(file: Path) -> list[Zoo]:
 
 def _zoo(file: Path, name: str, data: Any, zoos: Mapping[str, Any]) -> Zoo:
     zoo = Zoo(name=name, file=file.resolve(), **{**dict(zoos[name]), "models": _with_label_spaces(zoos[name])})
-    _check(zoo, data["zoos"][name])
+    _check(zoo, data)
     return zoo.model_copy(update={"image_sets": {**zoo.image_sets, **_corrupted_copies(zoo)}})
 
 
@@ -225,7 +221,7 @@ def _read(file: Path) -> tuple[Any, Mapping[str, Any]]:
     try:
         return data, _File.model_validate(data).zoos
     except ValidationError as error:
-        raise SpecError("\n".join(_explain(file, data, dict(e)) for e in error.errors())) from error
+        raise SpecError("\n".join(explained(file, data, dict(e)) for e in error.errors())) from error
 
 
 def _with_label_spaces(entry: _ZooEntry) -> dict[str, ModelSpec]:
@@ -267,7 +263,8 @@ def _check(zoo: Zoo, data: Any) -> None:
     """Raise SpecError for a label space, or an image set under `of`, that is unknown."""
     for kind, entries in (("image_sets", zoo.image_sets), ("models", zoo.models)):
         for key, spec in entries.items():
-            where = f"{zoo.file}:{data[kind].lc.data[key][0] + 1}: zoos.{zoo.name}.{kind}.{key}"
+            keys = ["zoos", zoo.name, kind, key]
+            where = f"{zoo.file}:{line_of(data, keys)}: {'.'.join(keys)}"
             try:
                 if isinstance(named := getattr(spec, "label_space", None), str):
                     labels_of(named)
@@ -279,40 +276,3 @@ def _check(zoo: Zoo, data: Any) -> None:
                     raise SpecError(
                         f"{where}.of: {spec.of!r} is no image set of its own: {nearest(spec.of, independent)}"
                     )
-
-
-def _explain(file: Path, data: Any, error: dict[str, Any]) -> str:
-    """One sentence: file, line, key, what was found there, what is allowed."""
-    keys = [key for i, key in enumerate(error["loc"]) if not (key in (*SOURCES, *READERS) and i == 4)]
-    line, node = 1, data
-    for key in keys:
-        try:
-            line = node.lc.data[key][0] + 1
-            node = node[key]
-        except (AttributeError, KeyError, TypeError, IndexError):
-            break
-    where = f"{file}:{line}: {'.'.join(map(str, keys)) or '(top level)'}"
-    context = error.get("ctx", {})
-    if error["type"] == "missing":
-        return f"{where}: this key is missing"
-    if error["type"] in ("literal_error", "enum"):
-        return f"{where}: {error['input']!r} is unknown: {nearest(str(error['input']), _quoted(context['expected']))}"
-    if error["type"] == "union_tag_invalid":
-        kind, allowed = (".reader:", READERS) if "image_sets" in keys else (": source", SOURCES)
-        return f"{where}{kind} {context['tag']!r} is unknown: {nearest(context['tag'], allowed)}"
-    if error["type"] == "union_tag_not_found":
-        close = difflib.get_close_matches("source", map(str, error["input"]), n=1)
-        meant = f" (found {close[0]!r})" if close else ""
-        return f"{where}: the key 'source' is missing{meant}: {nearest('', SOURCES)}"
-    if error["type"] == "value_error":
-        return f"{where}: {context['error']}"
-    return f"{where}: found {_shortened(error['input'])}: {error['msg']}"
-
-
-def _shortened(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
-
-
-def _quoted(text: str) -> list[str]:
-    return re.findall(r"'([^']*)'", text)

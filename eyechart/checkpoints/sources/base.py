@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import ctypes
+import functools
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyechart.checkpoints.checkpoint import Features, Logits
+from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Features, Logits
 from eyechart.checkpoints.preprocessing import Batch, Preprocessing, Size
 from eyechart.digest import digest, known_digest
 from eyechart.errors import BlockedError, DeviceError, nearest
@@ -238,19 +239,6 @@ def torch_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def keep_memory() -> None:
-    """Tell glibc, where that is the library, to keep freed memory for this process.
-
-    It would give the activations of every layer back, and have them zeroed again for the next: half of the time of a
-    light network (docs/performance.md).
-    """
-    trim_threshold, mmap_max = -1, -4  # malloc.h
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(mmap_max, 0)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-
-
 class TorchAnswers:
     """Runs a torch module on uint8 batches: normalizes, forwards in inference mode, gives float32 logits or features.
 
@@ -273,9 +261,10 @@ class TorchAnswers:
         import torch
 
         self._device = torch_device(surroundings.device)
-        self.accelerated = self._device.type != "cpu"
-        if not self.accelerated:
-            keep_memory()
+        self.batching = PROCESSOR if self._device.type == "cpu" else GRAPHICS
+        self._most = self.batching.most
+        if self._device.type == "cpu":
+            _keep_memory()
         self._dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[surroundings.precision]
         # TF32 would make "fp32" mean something else on some GPUs than on others.
         torch.backends.cudnn.allow_tf32 = False
@@ -302,12 +291,46 @@ class TorchAnswers:
         return self._run(batch, self._embedded)
 
     def _run(self, batch: Batch, ask: Callable[[Any, torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
+        """Answer a batch, in halves, quarters, … where the device has not enough memory for it, from then on."""
+        import torch
+
+        while True:
+            try:
+                parts = [self._forward(batch[at : at + self._most], ask) for at in range(0, len(batch), self._most)]
+                return np.concatenate(parts)
+            except torch.OutOfMemoryError:
+                self._most = min(self._most, len(batch)) // 2
+                if not self._most:
+                    raise
+                torch.cuda.empty_cache()
+
+    def _forward(self, batch: Batch, ask: Callable[[Any, torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
         import torch
 
         module = self._at((batch.shape[1], batch.shape[2]))
         with torch.inference_mode(), torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
-            pixels = torch.from_numpy(batch).to(self._device).permute(0, 3, 1, 2).float().div(255)
+            pixels = torch.from_numpy(batch)
+            if self._device.type == "cuda":
+                pixels = pixels.pin_memory().to(self._device, non_blocking=True)
+            # a view of (n, height, width, 3), which is torch's channels-last
+            pixels = pixels.to(self._device).permute(0, 3, 1, 2).float().div(255)
             answers: Any = ask(module, pixels.sub(self._mean).div(self._std))
             if any(part.training for part in module.modules()) or not answers.is_inference():
                 raise AssertionError("a checkpoint must answer in eval() and inference_mode()")
         return np.asarray(answers.float().cpu().numpy())
+
+
+@functools.cache
+def _keep_memory() -> None:
+    """Let freed memory stay with the process, where the C library is glibc.
+
+    Else the activations of every layer are mapped, zeroed and unmapped again, which takes longer than many layers do.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_MMAP_MAX, 0)
+        library.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+"""Of glibc's malloc.h: how much may stay, and how many blocks may be mapped by themselves."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,11 +62,71 @@ def _bytes(value: torch.Tensor) -> bytes:
     return np.asarray(value.contiguous().view(-1).view(torch.uint8) if value.numel() else []).tobytes()
 
 
+SECONDS = 10.0
+"""How long the hub is waited for; its own client takes as long, and tries six times for every file."""
+
+_answers: dict[str, str] = {}
+"""Hub → why it does not answer; empty where it does. A process asks each once, which is once a run."""
+
+
+@contextlib.contextmanager
+def fetching(name: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Load what may have to be fetched for the model `name`; without a hub that answers, only copies count.
+
+    The hub is asked once a run, and `say` is told what is waited for. Where it does not answer, its client is offline
+    inside: it takes copies that were fetched before, and does not try again and again for each model.
+    """
+    from huggingface_hub import constants
+
+    host, was_offline = constants.ENDPOINT, constants.HF_HUB_OFFLINE
+    if host not in _answers and not was_offline:
+        say(f"{name} may have to be fetched: asking {host}, for {SECONDS:g} seconds at most")
+        _answers[host] = _silence(host)
+        if _answers[host]:
+            say(f"{host} does not answer ({_answers[host]}): only copies that were fetched before are used in this run")
+    constants.HF_HUB_OFFLINE = was_offline or bool(_answers.get(host))
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = was_offline
+
+
+def _silence(host: str) -> str:
+    """Say why a host does not answer. What it answers does not matter, unless it says itself that it cannot serve."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(host, method="HEAD"), timeout=SECONDS).close()  # noqa: S310
+    except urllib.error.HTTPError as error:
+        return f"HTTP {error.code}" if error.code >= http.HTTPStatus.INTERNAL_SERVER_ERROR else ""
+    except urllib.error.URLError as error:
+        # the hub's client may trust other certificates than Python does
+        return "" if isinstance(error.reason, ssl.SSLError) else str(error.reason)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def fetches(spec: Any) -> bool:
+    """Whether loading a model may ask the hub: weights by a tag or a repository, or a text tower's tokenizer."""
+    architecture = getattr(spec, "architecture", "")
+    if not isinstance(architecture, str) or architecture.startswith(LOCAL) or spec.source not in ("timm", "open_clip"):
+        return False
+    if architecture.startswith(REMOTE) or spec.weights is None:
+        return True
+    if spec.source == "timm":
+        return False
+    import open_clip
+
+    text = (open_clip.get_model_config(architecture) or {}).get("text_cfg", {})
+    return "hf_model_name" in text or "hf_tokenizer_name" in text
+
+
 def unreachable(what: str, architecture: str, error: Exception) -> BlockedError:
     """Say what was asked of a hub, where a local copy would have been found, and how to do without."""
-    from huggingface_hub.constants import HF_HUB_CACHE
+    from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
 
-    first = (str(error).splitlines() or [""])[0]
+    first = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    if silence := _answers.get(ENDPOINT):
+        first = f"{ENDPOINT} does not answer: {silence}"
     instead = "weights: PATH.safetensors"
     cache = Path(HF_HUB_CACHE)
     if architecture.startswith(REMOTE):
@@ -69,8 +135,8 @@ def unreachable(what: str, architecture: str, error: Exception) -> BlockedError:
             f"architecture: {LOCAL}FOLDER (a copy of the repository), or the architecture's own name and {instead}"
         )
     return BlockedError(
-        f"could not fetch {what} ({type(error).__name__}: {first}). A copy fetched before would be in {cache}; "
-        f"HF_HOME names another place, HF_HUB_OFFLINE=1 ends the waiting. Offline, give in models.yaml {instead}"
+        f"could not fetch {what} ({first}). A copy fetched before would be in {cache}; "
+        f"HF_HOME names another place, HF_HUB_OFFLINE=1 asks nobody. Offline, give in models.yaml {instead}"
     )
 
 

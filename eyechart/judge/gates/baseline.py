@@ -96,7 +96,7 @@ def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline
 def _counterpart(own: Predictions, run: Run, baseline: Baseline) -> tuple[Predictions, str]:
     """The baseline's answers to the same images, in the same order and read the same way; and what is not known."""
     need = Need(own.model, own.image_set, own.view)
-    meta = run.store.read_meta(run.address(need))
+    meta = run.meta(need)
     match_of, read = baseline.find(need, meta)
     apart = differences(meta, match_of)
     if apart:
@@ -179,7 +179,7 @@ class ZooModel:
     def find(self, need: Need, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:  # noqa: ARG002  # one call for all
         """Find what the same run predicted."""
         theirs = replace(need, model=self.name)
-        return self.run.store.read_meta(self.run.address(theirs)), lambda: self.run.predictions(theirs)
+        return self.run.meta(theirs), lambda: self.run.predictions(theirs)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,12 @@ def save(
         raise SpecError(f"baseline {name!r} is pinned already ({target}); --replace moves it, and with it every margin")
     run = _last_run(reports)
     judged = {model: keys for model, keys in run.get("tables", {}).items() if keys}
+    for model, count in run.get("partial_tables", {}).items():
+        if count and model in (models or run["tables"]):
+            raise SpecError(
+                f"baseline {name!r}: the last run predicted {count} tables of {model} only as far as its looks asked "
+                "(--sequential), and a later run may ask for more; judge it once without --sequential, then pin it"
+            )
     unknown = [model for model in models if model not in judged]
     if unknown:
         raise SpecError(f"the last run did not judge {unknown[0]!r}: {nearest(unknown[0], judged)}")

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from scipy import special
 
 from eyechart.digest import digest
+from eyechart.errors import EyechartError
 from eyechart.judge.claims import Claim
 from eyechart.judge.gates.paired import cannot_show, loss
 from eyechart.judge.verdict import Bound, decidable
-from eyechart.measures.measurement import Limits, Measurement
+from eyechart.measures.awaiting import AwaitedError, Pending
+from eyechart.measures.measurement import Limits, Measurement, Unmeasured
 from eyechart.measures.predictions import Ints, Predictions
 from eyechart.predict.needs import Need
 from eyechart.predict.searches import Found, Search
@@ -107,6 +109,27 @@ def against_itself(measurement: Measurement, bound: Bound) -> Measurement:
     lost = loss(measurement, other, more_is_worse=bound.at_most is not None)
     limits = None if lost.limits is None else partial(_moved, lost.limits, -lost.value)
     return replace(lost, value=0.0, limits=limits, had_it_been=None)
+
+
+def outlined(measurement: Measurement) -> Measurement:
+    """What is known of a measurement whatever the answers, where some are not there yet: its name, what is possible.
+
+    Its value and its limits mean nothing. Raises AwaitedError where only the answers can tell.
+    """
+    if not isinstance(measurement, Unmeasured) or measurement.recipe is None:
+        return measurement
+
+    def fill(value: object) -> object:
+        if not isinstance(value, Predictions) or not isinstance(value.predicted, Pending):
+            return value
+        need = Need(value.model, value.image_set, value.view)
+        like = assumed(need, value.keys, value.labels, max(int(value.labels.max(initial=0)) + 1, 2))
+        return replace(like, also=value.also, derive=value.derive)
+
+    try:
+        return measurement.recipe.with_changed(fill).measure()
+    except (EyechartError, ValueError) as error:
+        raise AwaitedError(measurement.recipe.asked()) from error
 
 
 def _moved(limits: Limits, by: float, alpha: float) -> tuple[float, float]:

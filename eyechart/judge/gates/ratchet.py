@@ -11,7 +11,7 @@ import difflib
 import io
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,21 +43,41 @@ class Proposal:
 def proposals(zoo: Zoo, verdicts: Iterable[Verdict], day: datetime.date) -> list[Proposal]:
     """Propose a bound wherever every model of the zoo keeps its promise by far, or fails for a known reason.
 
-    A bound of a zoo binds all of its models, so the one that keeps it by least decides.
+    A bound of a zoo binds all of its models, so the one that keeps it by least decides. Where another behavior bounds
+    the same measurement from the other side, one that fails there is no example to follow, and no bound goes past it.
     """
+    judged = [claim for claim in verdicts if claim.verdict is not Outcome.REPORTED and claim.versus is None]
     by_behavior: dict[str, list[Verdict]] = defaultdict(list)
-    for verdict in verdicts:
-        if verdict.verdict is not Outcome.REPORTED and verdict.versus is None:
-            by_behavior[verdict.behavior].append(verdict)
-    proposed = (_proposal(name, claims, zoo, day) for name, claims in sorted(by_behavior.items()))
+    by_measurement: dict[tuple[object, ...], list[Verdict]] = defaultdict(list)
+    for claim in judged:
+        by_behavior[claim.behavior].append(claim)
+        by_measurement[_measurement(claim)].append(claim)
+    others = {
+        id(claim): [other for other in by_measurement[_measurement(claim)] if _is_other_side(claim, other)]
+        for claim in judged
+    }
+    proposed = (_proposal(name, claims, others, zoo, day) for name, claims in sorted(by_behavior.items()))
     return [proposal for proposal in proposed if proposal is not None]
 
 
-def _proposal(behavior: str, claims: Sequence[Verdict], zoo: Zoo, day: datetime.date) -> Proposal | None:
-    records = [claim for claim in claims if claim.verdict is Outcome.PASS]
+def _measurement(claim: Verdict) -> tuple[object, ...]:
+    return (claim.model, claim.measure, claim.image_set, claim.view, claim.part)
+
+
+def _is_other_side(claim: Verdict, other: Verdict) -> bool:
+    return (claim.at_most is None) != (other.at_most is None) and (claim.at_least is None) != (other.at_least is None)
+
+
+def _proposal(
+    behavior: str, claims: Sequence[Verdict], others: Mapping[int, Sequence[Verdict]], zoo: Zoo, day: datetime.date
+) -> Proposal | None:
+    """Propose a bound for one behavior; `others` are the claims on the other side of each claim, by its identity."""
+    passed = [claim for claim in claims if claim.verdict is Outcome.PASS]
     excused = [claim for claim in claims if claim.verdict is Outcome.FAIL and claim.known_failure]
     complete = {claim.model for claim in claims} == set(zoo.models) and len(claims) == len(zoo.models)
-    if not records or not complete or len(records) + len(excused) < len(claims):
+    # one that fails on the other side keeps every bound that is not past that side
+    records = [claim for claim in passed if all(other.verdict is not Outcome.FAIL for other in others[id(claim)])]
+    if not records or not complete or len(passed) + len(excused) < len(claims):
         return None
     upper = records[0].at_most is not None
     now = records[0].at_most if upper else records[0].at_least
@@ -67,6 +87,10 @@ def _proposal(behavior: str, claims: Sequence[Verdict], zoo: Zoo, day: datetime.
     values = [value for value in reached if value is not None]
     bound = max(values) if upper else min(values)
     if not (bound < now if upper else bound > now):
+        return None
+    sides = [side for claim in claims for other in others[id(claim)]
+             if (side := other.at_least if upper else other.at_most) is not None]  # fmt: skip
+    if any(bound <= side if upper else bound >= side for side in sides):
         return None
     own = zoo.bounds.get(behavior)
     reason = f"Ratcheted on {day}: {len(records)} of {len(claims)} models keep it by twice their uncertainty."

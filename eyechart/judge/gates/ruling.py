@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eyechart.errors import NotApplicableError
 from eyechart.images.ordering import declared_order
 from eyechart.judge.verdict import Bound, Outcome, decide, images_needed, is_open
+from eyechart.measures.awaiting import AwaitedError
 from eyechart.measures.intervals import p_value
-from eyechart.measures.measurement import Measurement
+from eyechart.measures.measurement import Measurement, Recipe
 from eyechart.measures.predictions import Ints
 from eyechart.zoo.levels import Levels
 
@@ -24,6 +25,10 @@ The errors of the looks add up to at most the whole, whatever the measure and ho
 Rules that use the dependence (Lan & DeMets 1983) need a normal estimate with independent increments, which calibration
 error does not have, and would save little: with four early looks the last limit is 5 % further out than without.
 """
+
+
+UNREMEMBERED = "all images at once: its measure has no `@remembered` (from eyechart.measures) above it"
+"""Why a claim is not decided in looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +69,23 @@ def rule(measurement: Measurement, bound: Bound, levels: Levels, *, sequential: 
 
     With `sequential`, the images come in one order that only their keys decide, and the claim is decided at the first
     look that leaves no doubt. A measurement without a recipe is decided on all images, at the full error rates.
+    Raises AwaitedError where answers of a look are not there yet, for no more than that look.
     """
-    if not sequential or measurement.recipe is None or not measurement.recipe.tables():
+    if not sequential:
         return _ruling(measurement, bound, levels)
-    total = len(measurement.recipe.tables()[0])
+    if measurement.recipe is None or not measurement.recipe.tables():
+        ruling = _ruling(measurement, bound, levels)
+        return replace(ruling, reason=f"{ruling.reason} ({UNREMEMBERED})")
+    try:
+        return _in_looks(measurement, measurement.recipe, bound, levels)
+    except AwaitedError as error:
+        raise AwaitedError(error.wanted, at_look=True) from error
+
+
+def _in_looks(measurement: Measurement, recipe: Recipe, bound: Bound, levels: Levels) -> Ruling:
+    total = len(recipe.tables()[0])
     plan = looks(total)
-    order = declared_order(measurement.recipe.tables()[0].keys) if len(plan) > 1 else None
+    order = declared_order(recipe.tables()[0].keys) if len(plan) > 1 else None
     for look in plan:
         measured = measurement if order is None or look.images == total else _on(measurement, order[: look.images])
         at_look = levels.at_look(look.part)
@@ -77,10 +93,7 @@ def rule(measurement: Measurement, bound: Bound, levels: Levels, *, sequential: 
             ruling = _ruling(measured, bound, at_look)
             break
     text = f"look {plan.index(look) + 1} of {len(plan)}: {look.images:,} of {total:,} images"
-    return Ruling(
-        ruling.outcome, f"{ruling.reason} ({text})", ruling.measurement, ruling.levels, text, ruling.p_fail,
-        ruling.images_needed,
-    )  # fmt: skip
+    return replace(ruling, reason=f"{ruling.reason} ({text})", look=text)
 
 
 def _ruling(measurement: Measurement, bound: Bound, levels: Levels) -> Ruling:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyechart.digest import digest
+from eyechart.digest import digest, known_digest
+from eyechart.reports.figures.curves import draw_curves
 from eyechart.reports.figures.figure import Written, read_csv
 from eyechart.reports.figures.parts import draw_parts
 from eyechart.reports.figures.reliability import draw_reliability
@@ -16,10 +18,9 @@ from eyechart.reports.figures.style import as_svg, drawing_style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-VERSION = 1
-"""Part of every drawing's mark: raise it when the same rows are drawn in another way."""
-
-KINDS: Mapping[str, Callable[[Sequence[Written]], Canvas]] = {"parts": draw_parts, "reliability": draw_reliability}
+KINDS: Mapping[str, Callable[[Sequence[Written]], Canvas]] = {
+    "parts": draw_parts, "reliability": draw_reliability, "curves": draw_curves,
+}  # fmt: skip
 """How figures are drawn."""
 
 HOW = "pip install 'eyechart[figures]', then eyechart report"
@@ -40,8 +41,9 @@ def is_wanted() -> bool:
 
 
 def mark_of(kind: str, title: str, caption: str, table: str) -> str:
-    """Digest all that a drawing is made of, so that one that is there need not be made again."""
-    return digest(VERSION, _library(), kind, title, caption, table)
+    """Digest all that a drawing is made of, this code too, so that one that is there need not be made again."""
+    own = [known_digest(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return digest(own, _library(), kind, title, caption, table)
 
 
 def drawn(name: str, kind: str, title: str, caption: str, table: str) -> str:

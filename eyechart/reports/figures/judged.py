@@ -42,12 +42,16 @@ class Judged:
         return next((v for v in self.verdicts if v.verdict is Outcome.REPORTED
                      and (v.model, v.behavior, v.versus, v.measure) == wanted), None)  # fmt: skip
 
+    def claim(self, verdict: Verdict) -> Claim:
+        """The claim of a verdict."""
+        return self._claim_of[verdict.model, verdict.behavior, verdict.versus]
+
     def evidence(self, verdict: Verdict) -> Evidence:
         """Everything that the claim of a verdict may ask of its model.
 
         Raises BlockedError or NotApplicableError where something of it is asked for that is not there.
         """
-        return Evidence(self.run, self._claim_of[verdict.model, verdict.behavior, verdict.versus], verdict.model)
+        return Evidence(self.run, self.claim(verdict), verdict.model)
 
     def by_set(self, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, list[Verdict]]]:
         """The image sets that verdicts are about, in the zoo's order, with those about each."""

@@ -75,9 +75,10 @@ def _panel(axes: Axes, rows: Sequence[Written], parts: Sequence[str], models: Se
 
 def _label(part: str, rows: Sequence[Written]) -> str:
     """The name of a part, and how many images it has where that is the same for all models."""
-    counts = {row["count"] for row in rows if row["part"] == part}
-    count = counts.pop() if len(counts) == 1 else ""
-    return f"{shown(part)}  {int(count):,}" if count else shown(part)
+    counts = {(row["part"], row["count"]) for row in rows if row["part"]}
+    told = len(counts) == len({row["part"] for row in rows if row["part"]})
+    count = next((count for name, count in counts if name == part), "")
+    return f"{shown(part)}  {int(count):,}" if told and count else shown(part)
 
 
 def _bounds(axes: Axes, rows: Sequence[Written], parts: Sequence[str]) -> None:

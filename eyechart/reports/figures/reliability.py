@@ -17,6 +17,10 @@ COLUMNS = 2
 """Panels beside each other: on a phone the type of more is too small."""
 
 
+ENDS = (-0.03, 1.03)
+"""Of both axes: a mark at 0 or 1 is seen whole."""
+
+
 def draw_reliability(rows: Sequence[Written]) -> Canvas:
     """Draw a histogram and a diagram for each model: one row a bin, see `data.calibration`."""
     from matplotlib.figure import Figure as Canvas
@@ -24,7 +28,7 @@ def draw_reliability(rows: Sequence[Written]) -> Canvas:
     models = distinct(rows, "model")
     columns = min(COLUMNS, len(models))
     deep = math.ceil(len(models) / columns)
-    canvas = Canvas(figsize=(WIDTH if columns > 1 else WIDTH * 0.62, deep * 4.0))
+    canvas = Canvas(figsize=(WIDTH if columns > 1 else WIDTH * 0.62, deep * 4.2))
     grid = canvas.subplots(2 * deep, columns, squeeze=False, height_ratios=[1.0, 2.6] * deep)
     highest = 100 * max(number(row, "share") for row in rows)
     for position, model in enumerate(models):
@@ -43,12 +47,14 @@ def _histogram(axes: Axes, rows: Sequence[Written], color: str, highest: float) 
     starts = [number(row, "from") for row in rows]
     widths = [number(row, "to") - number(row, "from") for row in rows]
     axes.bar(starts, [100 * number(row, "share") for row in rows], widths, align="edge", color=color, alpha=0.75)
-    accuracy, sure = (number(rows[0], name) for name in ("top1", "mean_confidence"))
-    axes.axvline(accuracy, color=INK, linewidth=1.2, label=f"accuracy {100 * accuracy:.1f} %")
-    axes.axvline(sure, color=INK, linewidth=1.2, linestyle=(0, (2, 1.5)), label=f"mean confidence {100 * sure:.1f} %")
-    axes.set(xlim=(0, 1), ylim=(0, highest * 1.06), ylabel="% of images")
+    for name, word, line in (("top1", "accuracy", "-"), ("mean_confidence", "confidence", (0, (2, 1.5)))):
+        place = number(rows[0], name)
+        label = f"{word} {place:.3f}"
+        axes.plot([place, place], [0, highest * 1.08], color=INK, linewidth=1.1, linestyle=line, label=label)
+    axes.set(xlim=ENDS, ylim=(0, highest * 1.75), ylabel="% of images")
+    axes.set_yticks([tick for tick in (0, 10, 20, 30, 50, 75, 100) if tick <= highest][:: 2 if highest > 50 else 1])
     axes.tick_params(labelbottom=False)
-    axes.legend(loc="upper left", handlelength=1.4, borderaxespad=0.2)
+    axes.legend(loc="upper left", handlelength=1.4, borderaxespad=0.1, labelspacing=0.2)
 
 
 def _diagram(axes: Axes, rows: Sequence[Written], color: str) -> None:
@@ -62,7 +68,7 @@ def _diagram(axes: Axes, rows: Sequence[Written], color: str) -> None:
         axes.plot([sure, sure], [sure, right], color=INK if sure > right else FAINT, linewidth=3.0, alpha=0.45)
         axes.plot([sure, sure], [number(row, "low"), number(row, "high")], color=color)
         axes.plot([sure], [right], "o", color=color)
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy")
+    axes.set(xlim=ENDS, ylim=ENDS, xlabel="confidence", ylabel="accuracy")
     first = rows[0]
     lines = [
         f"{word} {number(first, name):{sign}.3f} [{number(first, f'{name}_low'):{sign}.3f}, "
@@ -70,6 +76,4 @@ def _diagram(axes: Axes, rows: Sequence[Written], color: str) -> None:
         for word, name, sign in (("ECE", "ece", ""), ("gap", "gap", "+"))
         if not math.isnan(number(first, name))
     ]
-    plain = number(first, "ece_equal_width")
-    lines += [] if math.isnan(plain) else [f"ECE as in the paper {plain:.3f}"]
-    axes.text(0.97, 0.04, "\n".join(lines), ha="right", va="bottom", transform=axes.transAxes, fontsize=7.5)
+    axes.set_title("\n".join(lines), fontsize=7)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.errors import EyechartError, printable
-from eyechart.reports.figures import calibration, mistakes
+from eyechart.reports.figures import accuracies, calibration, invariance, mistakes, sweeps
 from eyechart.reports.figures.drawing import HOW, can_draw, drawn, is_wanted, mark_of
 from eyechart.reports.figures.figure import Figure, as_csv
 from eyechart.reports.figures.judged import Judged
@@ -21,7 +21,8 @@ FOLDER = "figures"
 INDEX = "index.json"
 
 SOURCES: tuple[Callable[[Judged], Iterator[Figure]], ...] = (
-    mistakes.error_ratios, mistakes.shape_biases, calibration.reliabilities,
+    accuracies.shifted_accuracies, mistakes.error_ratios, mistakes.shape_biases, calibration.reliabilities,
+    sweeps.corruptions, accuracies.transfer_accuracies, sweeps.factor_sweeps, invariance.invariances,
 )  # fmt: skip
 """What makes figures of a run, in the order in which they are shown."""
 

@@ -41,7 +41,8 @@ class Drawing:
     models: Sequence[str]
     svg: Markup | None
     svg_id: str
-    view: str
+    width: str
+    height: str
     csv: str | None
 
 
@@ -101,10 +102,11 @@ def _drawing(entry: Mapping[str, Any], folder: Path) -> Drawing:
     title, caption, about = (str(entry.get(key) or "") for key in ("title", "caption", "property"))
     path = _inside(folder, entry.get("svg"))
     svg = inlined(path.read_text(encoding="utf-8"), name) if path else None
-    view = re.search(r'viewBox="([^"]*)"', svg or "")
+    size = re.search(r'viewBox="\S+ \S+ ([\d.]+) ([\d.]+)"', svg or "")
+    width, height = size.groups() if size else ("", "")
     models = tuple(map(str, entry.get("models") or ()))
     table = _data_uri(_inside(folder, entry.get("csv")))
-    return Drawing(name, title, caption, about, models, svg, f"{_prefix(name)}svg", view[1] if view else "", table)
+    return Drawing(name, title, caption, about, models, svg, f"{_prefix(name)}svg", width, height, table)
 
 
 def _picture(entry: Mapping[str, Any], folder: Path) -> Picture:

@@ -13,7 +13,7 @@ from eyechart.judge.verdict import Outcome, Verdict
 from eyechart.reports.distance import nearest_first
 from eyechart.reports.pages import words
 from eyechart.reports.pages.figures import Drawing, Figures
-from eyechart.reports.pages.strips import Scale, Strip, in_margins, room_left, scale, strip
+from eyechart.reports.pages.strips import Scale, Strip, axis_of, in_margins, room_left, strip
 from eyechart.reports.report import Report, cell, claim_id, kind, properties
 from eyechart.reports.sentence import models_of
 
@@ -117,7 +117,7 @@ class Layout:
             claim, claim_id(claim), self._anchor[id(claim)], look, word, place=words.place(claim),
             value=words.number(claim.value, claim), interval=words.interval(claim), bound=words.bound(claim),
             measured=words.measured(claim), reason=" ".join(filter(None, [excuse, claim.reason])),
-            strip=strip(claim, axis or scale([claim])), figures=self.figures.of_claim(claim_id(claim)),
+            strip=strip(claim, axis or axis_of([claim])), figures=self.figures.of_claim(claim_id(claim)),
             new_place=new_place,
         )  # fmt: skip
 
@@ -216,7 +216,7 @@ class Layout:
     def _table(self, key: tuple[str, str], claims: Sequence[Verdict]) -> Table:
         places = {place: number for number, place in enumerate(dict.fromkeys(map(words.place, claims)))}
         ordered = sorted(claims, key=lambda claim: (places[words.place(claim)], self._order[claim.model]))
-        axis = scale(ordered)
+        axis = axis_of(ordered)
         rows: list[Row] = []
         for claim in ordered:
             same = bool(rows) and words.place(rows[-1].claim) == words.place(claim)

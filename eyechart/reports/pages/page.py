@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from eyechart.errors import SpecError
+from eyechart.reports.history import HISTORY, Trend, read_history, trends
+from eyechart.reports.history import SHOWN as SHOWN_RUNS
 from eyechart.reports.pages import words
+from eyechart.reports.pages.charts import Chart, chart
 from eyechart.reports.pages.figures import NOTHING, Figures
-from eyechart.reports.pages.layout import Layout
+from eyechart.reports.pages.layout import LONGEST, Layout
 from eyechart.reports.report import Report
 from eyechart.reports.sentence import deciding_sentences, headline
 
@@ -31,8 +35,12 @@ def report_page(report: Report, folder: Path | None = None) -> str:
     layout = Layout(report, figures)
     sentences = deciding_sentences(report)
     sections, twins, nearest = layout.sections(), layout.twins(), layout.nearest()
+    runs = _runs(folder)
+    now = str(report.run.get("started"))
+    lines = _drawn(trend for trend in trends(runs) if trend.points[-1].started == now)[:LONGEST]
     contents = [("open", "open"), *([("beside", "beside the baseline")] if twins else []),
                 *([("next", "what breaks next")] if nearest else []),
+                *([("history", "over checkpoints")] if lines else []),
                 *((f"property-{each.slug}", each.name.replace("_", " ")) for each in sections if each.promises),
                 ("again", "how to repeat this")]  # fmt: skip
     template = _environment().get_template("index.html.jinja")
@@ -52,12 +60,39 @@ def report_page(report: Report, folder: Path | None = None) -> str:
         twins=twins,
         nearest=nearest,
         next=NEXT,
+        trends=lines,
+        runs=len(runs),
         sections=sections,
         figures=figures,
         loose=[figure for figure in figures.figures if figure.property not in layout.columns],
         about=about(report.run),
         again=lambda claim: words.again(claim, report.run),
     )
+
+
+def history_page(listed: Sequence[Trend], runs: int) -> str:
+    """Draw claims over checkpoints, on a page of their own."""
+    head = f"{len(listed):,} claims over {runs} runs"
+    template = _environment().get_template("history.html.jinja")
+    return template.render(
+        headline=head,
+        style=STYLE.read_text(encoding="utf-8"),
+        trends=_drawn(listed, least=1),
+        models=(),
+        figures=NOTHING,
+    )
+
+
+def _drawn(listed: Iterable[Trend], least: int = 2) -> list[tuple[Trend, Chart | None, str]]:
+    """Claims at `least` so many checkpoints, with their pictures and what was measured last."""
+    return [(trend, chart(trend), words.measured(trend.last)) for trend in listed if len(trend.points) >= least]
+
+
+def _runs(folder: Path | None) -> list[Report]:
+    try:
+        return read_history(folder / HISTORY, last=SHOWN_RUNS)[0] if folder else []
+    except SpecError:  # no history yet
+        return []
 
 
 @cache

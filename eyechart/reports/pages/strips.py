@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from eyechart.judge.verdict import Verdict
-from eyechart.reports.distance import distance, limit_of
+from eyechart.reports.distance import distance, half_interval, limit_of
 
 HUGE = 1e100
 """Numbers beyond it are written and not drawn."""
 
-FAR = 8.0
+FAR = 6.0
 """Half intervals behind which a claim is drawn at the end of the axis of distances."""
 
 Scale = tuple[float, float]
@@ -31,7 +31,7 @@ class Strip:
     zero: float | None = None
 
 
-def scale(claims: Iterable[Verdict]) -> Scale | None:
+def axis_of(claims: Iterable[Verdict]) -> Scale | None:
     """Ends of an axis that holds every interval and bound of a table; None where there is nothing to draw."""
     drawn = [claim for claim in claims if claim.value is not None]
     numbers = [n for claim in drawn for n in (claim.value, claim.low, claim.high, limit_of(claim)) if n is not None]
@@ -55,12 +55,11 @@ def strip(claim: Verdict, axis: Scale | None) -> Strip | None:
 
 def room_left(claim: Verdict) -> Strip | None:
     """Draw a kept claim by its distance: the bound at the same place on the left for all, one unit a half interval."""
-    far, limit, value = distance(claim), limit_of(claim), claim.value
-    if far is None or not far or limit is None or value is None or claim.low is None or claim.high is None:
+    far, limit, half = distance(claim), limit_of(claim), half_interval(claim)
+    if far is None or limit is None or half is None or claim.low is None or claim.high is None:
         return None
-    unit = abs(value - limit) / abs(far)
-    sides = [(side - limit if claim.at_least is not None else limit - side) / unit for side in (claim.low, claim.high)]
-    axis = (-1.0, FAR)
+    sides = [(side - limit if claim.at_least is not None else limit - side) / half for side in (claim.low, claim.high)]
+    axis = (-0.5, FAR)
     bound = _at(0.0, axis)
     return Strip(0.0, bound, bound, _at(min(sides), axis), _at(max(sides), axis), _at(far, axis))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from eyechart.judge.verdict import Verdict
@@ -23,17 +23,9 @@ def function_of(claim: Verdict) -> str:
     return claim.behavior.partition("[")[0]
 
 
-def is_twin(claim: Verdict, behaviors: Mapping[str, object] | set[str]) -> bool:
-    """Whether it compares with a baseline: it has a margin, or is the comparison of another claim of the run."""
-    if claim.margin is not None:
-        return True
-    ending = f"-vs-{claim.versus}]"
-    return bool(claim.versus) and claim.behavior.endswith(ending) and _without(claim.behavior, ending) in behaviors
-
-
-def _without(behavior: str, ending: str) -> str:
-    shorter = behavior.removesuffix(ending)
-    return f"{shorter}]" if "[" in shorter else shorter
+def is_twin(claim: Verdict, behaviors: Container[str]) -> bool:
+    """Whether it compares with a baseline: it has a margin, or the behavior of a claim that compares nothing."""
+    return claim.margin is not None or (claim.versus is not None and claim.behavior in behaviors)
 
 
 def number(value: float | None, claim: Verdict) -> str:
