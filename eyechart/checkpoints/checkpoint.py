@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from eyechart.checkpoints import heads
 from eyechart.checkpoints.preprocessing import Batch, Geometry, Preprocessing
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, EyechartError, NotApplicableError
@@ -114,7 +115,7 @@ class Checkpoint:
         if logits.shape != (len(batch), self.resolved.classes):
             raise BlockedError(
                 f"it answered {len(batch)} images with shape {logits.shape}, its label space needs "
-                f"{(len(batch), self.resolved.classes)}"
+                f"{(len(batch), self.resolved.classes)}{_advice(logits.shape, self.resolved.classes)}"
             )
         return logits
 
@@ -136,6 +137,11 @@ class Checkpoint:
     def __call__(self, images: Sequence[Image], view: View = ORIGINAL) -> Logits:
         """Answer raw images under a view: (n, classes) float32. Raises BlockedError as `answer` does."""
         return self.answer(self.resolved.geometry(view).apply(view.of_image(image) for image in images))
+
+
+def _advice(shape: tuple[int, ...], classes: int) -> str:
+    advice = heads.advice(shape[1], classes) if len(shape) == 2 else ""
+    return f"; {advice}" if advice else ""
 
 
 def _asked(function: Callable[[Batch], NDArray[np.float32]], batch: Batch, what: str) -> NDArray[np.float32]:

@@ -138,7 +138,7 @@ class Locator:
                 return False
             key = self.key(resolved, need)
             if self._is_there(need, key):
-                run.addresses.meet(need, key)
+                self.meet(need, key)
         except (BlockedError, NotApplicableError) as error:
             run.addresses.refuse(need, error)
         return need in run.addresses
@@ -204,6 +204,11 @@ class Locator:
             return digest(resolved.identity, images.fingerprint, search_source(need.search), through, *cropped)
         resolved.geometry(View.parse(need.view))
         return digest(resolved.identity, images.fingerprint, need.view, *filter(None, [through]), *cropped)
+
+    def meet(self, need: Need, key: str) -> None:
+        """Note that a need is met, and which of its classes the model can never name."""
+        asks_classes = need.view != FEATURES and not need.is_probe
+        self.run.addresses.meet(need, key, note=self.readout(need).note if asks_classes else "")
 
     def job(self, need: Need) -> Job:
         """What it takes to meet a need. Raises BlockedError or NotApplicableError where that is not to be had."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eyechart.checkpoints import heads
 from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Features, Logits
 from eyechart.checkpoints.preprocessing import Batch, Preprocessing, Size
 from eyechart.digest import digest, known_digest
@@ -184,6 +185,7 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path)
     faults += [f"missing {key!r}" for key in missing]
     faults += [
         f"{key!r} has shape {tuple(state[key].shape)}, the architecture needs {tuple(own[key].shape)}"
+        f"{_head(state[key].shape, own[key].shape)}"
         for key in sorted(set(own) & set(state))
         if own[key].shape != state[key].shape
     ]
@@ -192,6 +194,12 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path)
         raise BlockedError(f"weights {path} do not fit the architecture: {'; '.join(faults[:4])}{more}")
     module.load_state_dict(dict(state), strict=True)
     return note
+
+
+def _head(shape: torch.Size, own: torch.Size) -> str:
+    """What to state where a classifier has other rows than the label space."""
+    advice = heads.advice(shape[0], own[0]) if len(shape) == len(own) > 1 and shape[1:] == own[1:] else ""
+    return f" ({advice})" if advice else ""
 
 
 def _without_common_prefix(

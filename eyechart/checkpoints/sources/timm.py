@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import model_validator
 
+from eyechart.checkpoints import heads
 from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
 from eyechart.checkpoints.entries import ModelEntry, PreprocessingEntry
 from eyechart.checkpoints.preprocessing import BLACK, Geometry, Preprocessing, Size, gray_of, resize_before_crop, square
@@ -110,8 +111,10 @@ def _build(spec: TimmSpec, classes: int, root: Path) -> Any:
 def _require_own_head(spec: TimmSpec, own: int, classes: int) -> None:
     """Refuse another number of classes: timm would put a head of random weights in place of the published one."""
     if own != classes:
+        advice = heads.advice(own, classes)
         raise SpecError(
             f"the published weights of {spec.named!r} answer with {own} classes, the label space has {classes}"
+            f"{'; ' * bool(advice)}{advice}"
         )
 
 
