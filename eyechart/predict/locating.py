@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from eyechart.checkpoints.checkpoint import Checkpoint
     from eyechart.checkpoints.sources import LiveSpec
 
+EFFORTS = "efforts"
+"""Records of the store: what one answer of a checkpoint takes, under its identity."""
+
 TRAINING = ":train"
 """Behind the name of a transfer task: the images that its probes learn from."""
 
@@ -104,10 +107,18 @@ class Locator:
             except Exception as error:  # a library's own failure blocks this model; the others go on
                 raise BlockedError(f"it cannot be loaded: {type(error).__name__}: {error}") from error
             run.store.write_json("resolved", self._resolution_key(model), asdict(loaded.resolved))
+            self._keep_effort(loaded)
             if loaded.note:
                 self._progress.say(f"{model}: weights {loaded.note}")
             run.cost.loads[model] = run.cost.loads.get(model, 0) + 1
         return self._checkpoints[model]
+
+    def _keep_effort(self, loaded: Checkpoint) -> None:
+        """Keep what an answer of this checkpoint takes, for the reports; nothing is judged by it."""
+        key, store = loaded.resolved.identity, self.run.store
+        if loaded.effort is not None and store.read_json(EFFORTS, key) is None:
+            with contextlib.suppress(Exception):  # a network that cannot be counted is judged like any other
+                store.write_json(EFFORTS, key, asdict(loaded.effort()))
 
     def live(self, model: str) -> LiveSpec:
         """The spec of a model that can be asked. Raises NotApplicableError for recorded predictions."""
@@ -140,7 +151,7 @@ class Locator:
                 return False
             key = self.key(resolved, need)
             if self._is_there(need, key):
-                run.addresses.meet(need, key)
+                self.meet(need, key)
         except (BlockedError, NotApplicableError) as error:
             run.addresses.refuse(need, error)
         return need in run.addresses
@@ -218,6 +229,11 @@ class Locator:
             return digest(resolved.identity, images.fingerprint, search_source(need.search), through, *cropped)
         resolved.geometry(View.parse(need.view))
         return digest(resolved.identity, images.fingerprint, need.view, *filter(None, [through]), *cropped)
+
+    def meet(self, need: Need, key: str) -> None:
+        """Note that a need is met, and which of its classes the model can never name."""
+        asks_classes = need.view != FEATURES and not need.is_probe
+        self.run.addresses.meet(need, key, note=self.readout(need).note if asks_classes else "")
 
     def job(self, need: Need) -> Job:
         """What it takes to meet a need. Raises BlockedError or NotApplicableError where that is not to be had."""

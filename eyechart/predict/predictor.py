@@ -246,7 +246,7 @@ class Predictor:
         """Find an outcome and keep it, or note why there is none."""
         try:
             keep(self.run, job)
-            self.run.addresses.meet(job.need, job.key)
+            self.locator.meet(job.need, job.key)
         except (BlockedError, NotApplicableError) as error:
             self._refuse(job, error)
 
