@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from eyechart.errors import BlockedError, NotApplicableError
@@ -81,6 +81,10 @@ class Addresses(Mapping[Need, Address]):
         """Note under which key a need is met as far as somebody asks."""
         self._known[need] = Address(key, partly=True)
 
+    def is_settled(self, need: Need) -> bool:
+        """Whether a need is met, or is known not to be, and no look can ask for more."""
+        return need in self._known and not self._known[need].partly
+
     def settle(self, need: Need, key: str) -> None:
         """Note that what has become of a need whose table was not complete holds for all of that key."""
         for other, address in self._known.items():
@@ -95,6 +99,14 @@ class Addresses(Mapping[Need, Address]):
     def share(self, need: Need, other: Need) -> None:
         """Note that what meets, or keeps from being met, another need does so for this one, unless it has its own."""
         self._known.setdefault(need, self._known[other])
+
+    def drop(self, needs: Iterable[Need]) -> dict[Need, Address]:
+        """Forget where needs are met, or why they are not, so that they are looked for again; gives what was known."""
+        return {need: self._known.pop(need) for need in list(needs) if need in self._known}
+
+    def restore(self, known: Mapping[Need, Address]) -> None:
+        """Take back what was dropped."""
+        self._known.update(known)
 
     def block(self, model: str, reason: str) -> None:
         """Block all that is asked of a model, but what does not apply to it."""

@@ -59,11 +59,14 @@ class Answered:
 class Answering:
     """An actor: the checkpoint of one model on one machine."""
 
-    def __init__(self, zoo: Zoo, settings: Settings) -> None:
-        """Answer for a zoo. The store is used where it is mounted; elsewhere this machine indexes for itself."""
+    def __init__(self, zoo: Zoo, settings: Settings, in_full: set[tuple[str, str]]) -> None:
+        """Answer for a zoo, keeping logits where `in_full` says.
+
+        The store is used where it is mounted; elsewhere this machine indexes for itself.
+        """
         store = settings.store if settings.store.is_dir() else Path(tempfile.gettempdir(), "eyechart-store")
         settings = replace(settings, store=store, engine="local")
-        self._locator = Locator(Run(zoo, settings), Progress(io.StringIO()))
+        self._locator = Locator(Run(zoo, settings, in_full=in_full), Progress(io.StringIO()))
         self._jobs: dict[Need, Job] = {}
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
@@ -132,7 +135,7 @@ class RayEngine:
             except Exception as error:  # Ray's own: what is there is kept, and the next model has actors of its own
                 blocked = BlockedError(f"ray gave up on {model}: {_first_line(error)}")
                 for need in dict.fromkeys(need for order in of_model for need, _ in order.keys):
-                    if need not in self._run.addresses:
+                    if not self._run.addresses.is_settled(need):
                         refuse(jobs[need], blocked)
 
     def _of_model(
@@ -146,7 +149,7 @@ class RayEngine:
             for need, table, error in answered.answers:
                 if error is None:
                     yield jobs[need], answered.order.rows, table
-                elif need not in run.addresses:
+                elif not run.addresses.is_settled(need):
                     refuse(jobs[need], error)
 
 
@@ -165,7 +168,7 @@ def _answered(run: Run, orders: list[Order]) -> Iterator[Answered]:
     rows = [{"order": pickle.dumps(order)} for order in orders]
     answered = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         Answering,
-        fn_constructor_args=(run.zoo, run.settings),
+        fn_constructor_args=(run.zoo, run.settings, run.in_full),
         batch_size=1,
         compute=ActorPoolStrategy(size=max(1, min(most, len(rows)))),
         num_cpus=1,
