@@ -7,6 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from eyechart.checkpoints import heads
+from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
+from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.checkpoints.readouts import readout, softmax
 from eyechart.errors import BlockedError
 from eyechart.images.cue_conflict import CATEGORIES
@@ -164,3 +167,91 @@ def test_a_model_that_states_no_label_space_has_that_of_the_images(tmp_path, set
     assert labels_of(found["silent"].label_space).name == name
     assert labels_of(found["told"].label_space).name == "classes-7"
     assert found["recorded"].label_space is None
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "row_of_goldfish", "absent"),
+    [
+        ("imagenet-1k-background", 1_001, 2, 0),
+        ("imagenet-12k", 11_821, 220, 7),
+        ("imagenet-21k", 21_843, 368, 1),
+        ("imagenet-22k", 21_841, 368, 1),
+        ("imagenet-22k-ms", 21_842, 1, 0),
+    ],
+)
+def test_wider_heads_are_read_out_by_wnid(name, classes, row_of_goldfish, absent):
+    """The logit of n01443537 (goldfish, ImageNet's class 1) lands in column 1, wherever the head has it."""
+    space = label_space(name)
+    assert len(space) == classes
+    assert space.names[row_of_goldfish] == "n01443537"
+    answers = np.zeros((1, classes), dtype=np.float32)
+    answers[0, row_of_goldfish] = 7.0
+    read = readout(space, IMAGENET)
+    logits = read.apply(answers)
+    assert (logits.shape, logits.dtype) == ((1, 1000), np.float32)
+    assert (logits[0, 1], logits.argmax()) == (7.0, 1)
+    assert np.isneginf(logits).sum() == absent
+    assert (f"no output for {absent} of the 1,000" in read.note) == bool(absent)
+    names = set(space.names)
+    assert [w for w, value in zip(IMAGENET.names, logits[0], strict=True) if np.isneginf(value)] == [
+        w for w in IMAGENET.names if w not in names
+    ]
+
+
+def test_a_wider_head_is_read_out_as_categories_too():
+    """First as ImageNet's classes, then as the 16 categories: the same as both steps by hand; a mapping likewise."""
+    space = label_space("imagenet-21k")
+    answers = np.random.default_rng(0).normal(0, 3, (20, len(space))).astype(np.float32)
+    by_hand = readout(IMAGENET, label_space("cue-conflict-16")).apply(readout(space, IMAGENET).apply(answers))
+    read = readout(space, label_space("cue-conflict-16"))
+    assert np.array_equal(read.apply(answers), by_hand)
+    assert "n04399382" in read.note
+    assert read.identity != readout(IMAGENET, label_space("cue-conflict-16")).identity
+
+
+def test_a_typing_error_is_no_class_that_a_head_lacks():
+    """Names of one's own must all be there, also of a wider head; and a few classes that lack one are too few."""
+    with pytest.raises(BlockedError, match="cannot be read as"):
+        readout(label_space("imagenet-21k"), named_space(["n01443537", "n0144353"]))
+
+
+def test_a_run_says_which_classes_a_head_never_names(tmp_path):
+    """In the note of what was predicted, so that every verdict has it; and the answer is the right class."""
+    folder(tmp_path / "k", ["n01443537/x.png"])
+    sets = {"fish": {"role": "validation", "reader": "folder", "path": "k", "label_space": "imagenet-1k"}}
+    wide = {"source": "python", "factory": "tests.test_readouts:make_goldfish", "label_space": "imagenet-12k"}
+    run = judged(tmp_path, sets, {"wide": wide})
+    assert run.predictions(Need("wide", "fish")).predicted.tolist() == [1]
+    assert "has no output for 7 of the 1,000 (n02085782, " in run.notes(Need("wide", "fish"))
+
+
+def make_goldfish():
+    """Factory of a head for 11,821 classes that always names the goldfish."""
+    return lambda batch: np.tile(np.arange(11_821) == 220, (len(batch), 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "classes", "said"),
+    [
+        (1_001, 1_000, "label_space: imagenet-1k-background"),
+        (21_843, 1_000, "label_space: imagenet-21k"),
+        (11_221, 1_000, "a softmax for each of 11 levels"),
+        (19_168, 1_000, "no list of the classes"),
+        (1_000, 1_000, ""),
+        (3, 2, "names: [background"),
+        (7, 2, ""),
+    ],
+)
+def test_heads_are_known_by_their_size(outputs, classes, said):
+    """The one key that maps them, or why none does."""
+    assert said in heads.advice(outputs, classes)
+    assert bool(said) == bool(heads.advice(outputs, classes))
+
+
+def test_a_background_class_is_told_where_answers_have_one_too_many():
+    """The message of an answer of another shape ends in the key."""
+    preprocessing = Preprocessing(Geometry((8, 8), (8, 8)), (), ())
+    resolved = Resolved("onnx", "", "", "", preprocessing, 1, 1000, "fp32")
+    checkpoint = Checkpoint(resolved, lambda batch: np.zeros((len(batch), 1001), dtype=np.float32))
+    with pytest.raises(BlockedError, match=r"\(2, 1000\); 1,001 outputs .*imagenet-1k-background"):
+        checkpoint.answer(np.zeros((2, 8, 8, 3), dtype=np.uint8))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,11 @@ SPACES = (
     "miniature-where",
     "miniature-rotation",
     "imagenet-1k",
+    "imagenet-1k-background",
+    "imagenet-12k",
+    "imagenet-21k",
+    "imagenet-22k",
+    "imagenet-22k-ms",
     "imagenet-a-200",
     "imagenet-r-200",
     "cue-conflict-16",
@@ -31,7 +38,15 @@ _SYNSETS = {
     "imagenet-1k": "imagenet_synsets.txt",
     "imagenet-a-200": "imagenet_a_synsets.txt",
     "imagenet-r-200": "imagenet_r_synsets.txt",
+    "imagenet-12k": "imagenet12k_synsets.txt",
+    "imagenet-21k": "imagenet21k_goog_synsets.txt",
+    "imagenet-22k": "imagenet22k_synsets.txt",
+    "imagenet-22k-ms": "imagenet22k_ms_synsets.txt",
 }
+WIDER = ("imagenet-12k", "imagenet-21k", "imagenet-22k", "imagenet-22k-ms")
+"""Spaces of heads that were trained on more of ImageNet than its 1,000 classes, of which most lack a few."""
+
+_WNID = re.compile(r"n\d{8}")
 
 LONGEST = 100
 """Characters of a class that a message repeats, and more than any class number has."""
@@ -100,6 +115,7 @@ def _plain(name: str) -> str:
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
 
 
+@functools.cache
 def label_space(name: str) -> LabelSpace:
     """Look a label space up by the name `models.yaml` gives it.
 
@@ -114,7 +130,9 @@ def label_space(name: str) -> LabelSpace:
 
         return LabelSpace(name, {"count": COUNTS, "where": PLACES, "rotation": TURNS}[name.removeprefix("miniature-")])
     if name in _SYNSETS:
-        return LabelSpace(name, tuple(_timm_file(_SYNSETS[name])))
+        return LabelSpace(name, tuple(_timm_file(_SYNSETS[name]).split()))
+    if name == "imagenet-1k-background":
+        return LabelSpace(name, ("background", *label_space("imagenet-1k").names))
     if name == "cue-conflict-16":
         return LabelSpace(name, tuple(CATEGORIES), "mean", "imagenet-1k", tuple(CATEGORIES.values()))
     raise SpecError(f"label_space {name!r} is unknown: {nearest(name, SPACES)}")
@@ -161,10 +179,30 @@ def mapped_space(file: Path, shared: Literal["both", "last"]) -> LabelSpace:
     return LabelSpace(title, names, "map", "imagenet-1k", tuple(members), also)
 
 
-def _timm_file(name: str) -> list[str]:
+def words_of(wnid: str) -> str:
+    """The first name that WordNet gives a class of ImageNet (n02084071: dog). Raises KeyError for no such class."""
+    return _lemmas()[wnid].partition(",")[0]
+
+
+@functools.cache
+def _lemmas() -> dict[str, str]:
+    rows = (line.partition("\t") for line in _timm_file("imagenet_synset_to_lemma.txt").splitlines())
+    return {wnid: lemmas for wnid, _, lemmas in rows}
+
+
+@functools.cache
+def spoken(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Say class names as people do: an ImageNet id by the first name that WordNet has for it, others as they are."""
+    try:
+        return tuple(_lemmas().get(name, name).partition(",")[0] if _WNID.fullmatch(name) else name for name in names)
+    except (BlockedError, OSError):  # without timm the ids stay
+        return names
+
+
+def _timm_file(name: str) -> str:
     # Found without importing timm: a run over a warm store must not pay for torch.
     spec = importlib.util.find_spec("timm")
     if spec is None or not spec.submodule_search_locations:
         raise BlockedError(f"ImageNet's label spaces are read from timm's {name}, and timm is not installed")
     path = Path(spec.submodule_search_locations[0]) / "data" / "_info" / name
-    return path.read_text(encoding="utf-8").split()
+    return path.read_text(encoding="utf-8")

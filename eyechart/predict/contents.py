@@ -20,7 +20,8 @@ from eyechart.predict.locating import TRAINING, Locator
 from eyechart.predict.run import Run, Settings
 from eyechart.predict.tables import read_meta
 from eyechart.progress import Progress
-from eyechart.store import DAMAGED, Store
+from eyechart.store import Store
+from eyechart.store.setting_aside import DAMAGED
 from eyechart.store.writing import TEMPORARY
 from eyechart.zoo.zoo import Zoo
 

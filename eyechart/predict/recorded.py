@@ -77,7 +77,7 @@ class RecordedAnswers:
         rows = np.flatnonzero(recorded_rows >= 0)
         readings = readout(answer_space(spec, space), space)
         table = table_of(recording, images, rows, recorded_rows[rows], readings)
-        note = "; ".join(notes)
+        note = "; ".join(filter(None, [*notes, readings.note]))
         about = {"count": len(images), "fingerprint": images.fingerprint}
         meta = {"model": need.model, "image_set": need.image_set, "view": need.view, "note": note, "images": about}
         run.store.write_part(key, 0, table, {})

@@ -23,11 +23,10 @@ from numpy.typing import NDArray
 from eyechart.digest import bytes_digest
 from eyechart.errors import BlockedError, DamagedError, StoreError
 from eyechart.store import parts, proof
+from eyechart.store.mirror import Mirror
 from eyechart.store.parts import Part, Partial, Rows
+from eyechart.store.setting_aside import set_aside
 from eyechart.store.writing import TEMPORARY, atomically
-
-DAMAGED = "damaged"
-"""Folder of what did not prove itself; nothing is read from there."""
 
 T = TypeVar("T")
 Keys = NDArray[np.str_]
@@ -47,6 +46,7 @@ class Store:
         """Remember the folder, which is made when first written to, and whom to tell of damage."""
         self.root = root
         self.tell = tell
+        self._mirror = Mirror.of(root)
 
     # predictions
 
@@ -149,17 +149,25 @@ class Store:
         try:
             self._write(name, lambda path: proof.write_table(path, rows, about, "zstd"))
         except ValueError as error:  # pyarrow's for parts of other columns, too
-            shutil.rmtree(folder, ignore_errors=True)
+            self._drop(_partial(key))
             raise BlockedError(
                 f"{folder}: its parts do not make up the table ({error}); they are dropped, the next run begins anew"
             ) from error
-        shutil.rmtree(folder, ignore_errors=True)
+        self._drop(_partial(key))
+
+    def _drop(self, folder: str) -> None:
+        shutil.rmtree(self.root / folder, ignore_errors=True)
+        if self._mirror:
+            self._mirror.drop(folder)
 
     def _parts(self, key: str, by: Mapping[str, Any], *, drop: bool = True) -> list[Part]:
         """Sound parts of a table, predicted by these means; others are dropped, or only left out."""
         sound = []
-        for path in sorted((self.root / _partial(key)).glob("*.parquet")):
-            name = f"{_partial(key)}/{path.name}"
+        names = {f"{_partial(key)}/{path.name}" for path in (self.root / _partial(key)).glob("*.parquet")}
+        if self._mirror:
+            names.update(self._mirror.names(_partial(key)))
+        for name in sorted(names):
+            path = self.root / name
             meta = self._healed(name, self._meta_of_part)
             if meta is not None and meta["by"] == by:
                 sound.append(parts.of_meta(name, meta))
@@ -299,30 +307,15 @@ class Store:
             return None
 
     def _checked(self, name: str, read: Callable[[Path], T]) -> T:
+        path = self.root / name
         try:
-            return read(self.root / name)
+            if self._mirror and not path.exists() and not self._mirror.fetch(name, path):
+                raise FileNotFoundError(path)
+            return read(path)
         except _ABSENT:
             raise
         except proof.UNREADABLE as error:
-            raise self._set_aside(name, error) from error
-
-    def _set_aside(self, name: str, error: BaseException) -> BlockedError:
-        """Move a file out of the way, and say so; one that cannot be read or moved stays."""
-        path, aside = self.root / name, self.root / DAMAGED / name
-        if isinstance(error, OSError) and error.errno is not None:
-            return BlockedError(f"{path}: cannot be read ({error.strerror})")
-        why = str(error) or type(error).__name__
-        try:
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(aside)
-        except FileNotFoundError:
-            pass  # another run was faster
-        except OSError as refused:
-            return BlockedError(
-                f"{path} is damaged ({why}), and the store cannot be written to ({refused.strerror}) to have it "
-                "computed again. Let it be written to, or give another folder: --store DIR"
-            )
-        return DamagedError(f"{path} is damaged ({why}); it is set aside in {self.root / DAMAGED}")
+            raise set_aside(self.root, name, error) from error
 
     def _write(self, name: str, write: Callable[[Path], object]) -> None:
         path = self.root / name
@@ -330,6 +323,8 @@ class Store:
             atomically(path, write)
         except OSError as error:
             raise StoreError(f"store {self.root}: cannot write {path.name} ({error.strerror or error})") from error
+        if self._mirror:
+            self._mirror.put(name, path)
 
 
 def _digest_of(keys: Keys) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eyechart.images.remote import is_url
+from eyechart.store.mirror import local_folder
 
 PACKAGE = Path(__file__).resolve().parents[1]
 MODELS = "models.yaml"
@@ -38,9 +39,15 @@ def places(
     return Places(
         models=file,
         root=root,
-        store=_absolute(here, store) if store else root / ".eyechart" / "store",
+        store=_store(here, root, store),
         reports=_absolute(here, reports) if reports else root / "reports",
     )
+
+
+def _store(here: Path, root: Path, given: Path | str | None) -> Path:
+    if isinstance(given, str) and is_url(given):
+        return local_folder(given, root / ".eyechart" / "stores")
+    return _absolute(here, given) if given else root / ".eyechart" / "store"
 
 
 def images_at(given: str | None, here: Path) -> Path | str | None:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Features, Logits
+from eyechart.checkpoints import heads
+from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Effort, Features, Logits
 from eyechart.checkpoints.preprocessing import Batch, Preprocessing, Size
+from eyechart.checkpoints.sources.effort import USUAL, counted
 from eyechart.digest import digest, known_digest
 from eyechart.errors import BlockedError, DeviceError, nearest
 from eyechart.images.labels import LabelSpace
@@ -184,6 +186,7 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path)
     faults += [f"missing {key!r}" for key in missing]
     faults += [
         f"{key!r} has shape {tuple(state[key].shape)}, the architecture needs {tuple(own[key].shape)}"
+        f"{_head(state[key].shape, own[key].shape)}"
         for key in sorted(set(own) & set(state))
         if own[key].shape != state[key].shape
     ]
@@ -192,6 +195,12 @@ def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path)
         raise BlockedError(f"weights {path} do not fit the architecture: {'; '.join(faults[:4])}{more}")
     module.load_state_dict(dict(state), strict=True)
     return note
+
+
+def _head(shape: torch.Size, own: torch.Size) -> str:
+    """What to state where a classifier has other rows than the label space."""
+    advice = heads.advice(shape[0], own[0]) if len(shape) == len(own) > 1 and shape[1:] == own[1:] else ""
+    return f" ({advice})" if advice else ""
 
 
 def _without_common_prefix(
@@ -270,6 +279,7 @@ class TorchAnswers:
         torch.backends.cudnn.allow_tf32 = False
         self._module = module.eval().to(self._device)
         self._at_size = {native: self._module} if native else {}
+        self._size = preprocessing.geometry.size or native or USUAL
         self._resized = resized
         self._embedded = embedded
         self._mean, self._std = (
@@ -289,6 +299,10 @@ class TorchAnswers:
     def features(self, batch: Batch) -> Features:
         """(n, height, width, 3) uint8 → (n, dimensions) float32, by the same module."""
         return self._run(batch, self._embedded)
+
+    def effort(self) -> Effort:
+        """Count what the answer to one image takes, at the input size."""
+        return counted(self._module, lambda: self(np.zeros((1, *self._size, 3), dtype=np.uint8)))
 
     def _run(self, batch: Batch, ask: Callable[[Any, torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
         """Answer a batch, in halves, quarters, … where the device has not enough memory for it, from then on."""

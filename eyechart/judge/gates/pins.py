@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,7 @@ def save(
     Raises SpecError for a name that is taken or no file name, for a model the run did not judge, and where no run
     left its report or the store lacks the predictions.
     """
-    if not re.fullmatch(r"[\w][\w.+-]*", name):
-        raise SpecError(f"baseline {name!r}: a name is letters, digits, dots, dashes and underscores")
-    target = pins(store) / name
-    if target.exists() and not replace:
-        raise SpecError(f"baseline {name!r} is pinned already ({target}); --replace moves it, and with it every margin")
+    target = free(name, store, replace=replace)
     run = _last_run(reports)
     judged = {model: keys for model, keys in run.get("tables", {}).items() if keys}
     for model, count in run.get("partial_tables", {}).items():
@@ -87,8 +84,26 @@ def save(
         "precision": run["precision"],
         "tables": len(tables),
     }
-    _copy(tables, record, target)
+    put(target, record, functools.partial(_copy, tables))
     return record
+
+
+def free(name: str, store: Path, *, replace: bool) -> Path:
+    """Where a baseline of this name is put. Raises SpecError for a name that is taken or no file name."""
+    if not re.fullmatch(r"[\w][\w.+-]*", name):
+        raise SpecError(f"baseline {name!r}: a name is letters, digits, dots, dashes and underscores")
+    target = pins(store) / name
+    if target.exists() and not replace:
+        raise SpecError(f"baseline {name!r} is pinned already ({target}); --replace moves it, and with it every margin")
+    return target
+
+
+def pinned_record(name: str, store: Path) -> dict[str, Any]:
+    """Record of one pinned baseline. Raises SpecError where there is none of this name, or it is damaged."""
+    names = [path.parent.name for path in pins(store).glob(f"*/{RECORD}")]
+    if name not in names:
+        raise SpecError(f"baseline {name!r} is not pinned in {store}: {nearest(name, names)}")
+    return _record(pins(store) / name / RECORD)
 
 
 def pinned(store: Path) -> list[dict[str, Any]]:
@@ -125,18 +140,31 @@ def _tables(store: Path, keys: set[str]) -> list[Path]:
     return [path for path in paths if path not in lost]
 
 
-def _copy(tables: list[Path], record: dict[str, Any], target: Path) -> None:
-    """Copy what proves itself, and only then put the copy in place of an older one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pinning-") as folder:
-        copies = Path(folder) / "new"
-        (copies / "predictions").mkdir(parents=True)
-        for path in tables:
-            atomically(copies / "predictions" / path.name, functools.partial(_copy_table, path))
-        atomically(copies / RECORD, lambda path: path.write_bytes(sealed_record(record, RECORD)))
-        if target.exists():
-            target.rename(Path(folder) / "old")
-        copies.rename(target)
+def put(target: Path, record: dict[str, Any], write_tables: Callable[[Path], None]) -> None:
+    """Let `write_tables` fill a folder with tables, and only then put them in place of an older baseline.
+
+    Raises SpecError where the store cannot be written to.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pinning-") as folder:
+            copies = Path(folder) / "new"
+            (copies / "predictions").mkdir(parents=True)
+            write_tables(copies / "predictions")
+            atomically(copies / RECORD, lambda path: path.write_bytes(sealed_record(record, RECORD)))
+            if target.exists():
+                target.rename(Path(folder) / "old")
+            copies.rename(target)
+    except OSError as error:
+        raise SpecError(
+            f"baseline {target.name!r}: cannot be pinned in {target.parent} ({error.strerror or error})"
+        ) from error
+
+
+def _copy(tables: list[Path], folder: Path) -> None:
+    """Copy tables that prove themselves. Raises SpecError for one that does not."""
+    for path in tables:
+        atomically(folder / path.name, functools.partial(_copy_table, path))
 
 
 def _copy_table(table: Path, copy: Path) -> None:
