@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -89,7 +88,7 @@ def _whole(name: str, around: Around) -> ImageSet:
 
     def pixels_of(rows: Ints) -> list[Image]:
         if not pixels:
-            pixels.append(_verified(name, folder, fingerprint, store))
+            pixels.append(_verified(name, folder, keys, labels, fingerprint, store))
         return list(pixels[0][rows])
 
     keys = columns.pop("key").astype(np.str_)
@@ -118,10 +117,12 @@ def _render(name: str, folder: str, store: Store) -> NDArray[np.uint8]:
     return rendering.images
 
 
-def _verified(name: str, folder: str, fingerprint: str, store: Store) -> NDArray[np.uint8]:
-    from eyechart.miniature.sets import annotate
+def _verified(
+    name: str, folder: str, keys: NDArray[np.str_], labels: Ints, fingerprint: str, store: Store
+) -> NDArray[np.uint8]:
+    from eyechart.miniature.sets import fingerprint_of
 
     pixels: NDArray[np.uint8] | None = store.read_array(f"{folder}/pixels.npy")
-    if pixels is not None and replace(annotate(name), images=pixels).fingerprint == fingerprint:
+    if pixels is not None and fingerprint_of(keys.tolist(), labels, pixels) == fingerprint:
         return pixels
     return _render(name, folder, store)
