@@ -1,6 +1,6 @@
 """What changes in a checkpoint's answers with batch size and precision, on the miniature zoo.
 
-    python benchmarks/numerics.py [--models FILE] [--store DIR] [--images N] [--device cpu]
+    python -m benchmarks.numerics [--models FILE] [--store DIR] [--images N] [--device cpu]
 
 Each line compares with the usual pass (fp32, batches of 128): answers that flip, the largest difference of a logit,
 and what accuracy and calibration error make of it.
@@ -62,7 +62,8 @@ def main() -> None:
         for model in zoo.models:
             usual, labels = answers(runs["fp32"], model, given.images, BATCH)
             for name, precision, batch in (
-                ("again", "fp32", BATCH), ("batch 32", "fp32", 32), ("batch 7", "fp32", 7), ("bf16", "bf16", BATCH),
+                ("again", "fp32", BATCH), ("batch 32", "fp32", 32), ("batch 8", "fp32", 8), ("batch 7", "fp32", 7),
+                ("bf16", "bf16", BATCH),
             ):  # fmt: skip
                 other, _ = answers(runs[precision], model, given.images, batch)
                 flips = int((usual.argmax(axis=1) != other.argmax(axis=1)).sum())

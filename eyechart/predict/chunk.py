@@ -126,8 +126,9 @@ class Chunk:
             return
         for job in list(look.jobs):
             try:
-                with self.pace.of_model(job.need.model, len(batch)):
-                    self._answers[job.key].append(forward(job.asked, batch, job.batch_size(batch[0]), self.cost))
+                size = job.batch_size(batch[0])
+                with self.pace.of_model(job.need.model, len(batch), size):
+                    self._answers[job.key].append(forward(job.asked, batch, size, self.cost))
             except (BlockedError, NotApplicableError) as error:
                 self._drop(look, [job], error)
 

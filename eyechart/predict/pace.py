@@ -15,19 +15,29 @@ Part = tuple[str, str]
 """`("model", name)` or `("set", name)`."""
 
 
+def filled(images: int, batch: int) -> int:
+    """How many images are answered to have answers to `images`, the last batch filled up."""
+    return -(-images // batch) * batch
+
+
 class Pace:
-    """Seconds per answer of each model, and per image read of each set, on this run's device at its precision."""
+    """Seconds per image in a batch of each model, and per image read of each set, on this run's device and precision.
+
+    A batch that is filled up costs as much as a full one, so its pace is that of all its images.
+    """
 
     def __init__(self, run: Run) -> None:
         """Time the predict phase of `run`."""
         self._run = run
         self._seconds: dict[Part, float] = defaultdict(float)
         self._images: dict[Part, int] = defaultdict(int)
+        self._batch: dict[Part, int] = {}
 
     @contextlib.contextmanager
-    def of_model(self, name: str, images: int) -> Iterator[None]:
-        """Time the answers of a model to so many images."""
-        with self._of(("model", name), images):
+    def of_model(self, name: str, images: int, batch: int) -> Iterator[None]:
+        """Time the answers of a model to so many images, in batches of one size."""
+        self._batch[("model", name)] = batch
+        with self._of(("model", name), filled(images, batch)):
             yield
 
     @contextlib.contextmanager
@@ -47,12 +57,18 @@ class Pace:
         """Store what was timed. A store that cannot be written to does without."""
         for part, seconds in self._seconds.items():
             with contextlib.suppress(StoreError):
-                self._run.store.write_json("pace", self._key(part), {"seconds_per_image": seconds / self._images[part]})
+                pace = {"seconds_per_image": seconds / self._images[part], "batch": self._batch.get(part, 1)}
+                self._run.store.write_json("pace", self._key(part), pace)
 
     def stored(self, part: Part) -> float | None:
         """Seconds per image that an earlier run, or this one, kept; None where nothing was timed."""
         record = self._run.store.read_json("pace", self._key(part))
         return None if record is None else float(record["seconds_per_image"])
+
+    def batch(self, part: Part) -> int:
+        """Images that were answered at once, as far as an earlier run, or this one, kept it."""
+        record = self._run.store.read_json("pace", self._key(part))
+        return 1 if record is None else int(record.get("batch", 1))
 
     def _key(self, part: Part) -> str:
         kind, name = part
