@@ -188,7 +188,7 @@ def test_what_was_answered_survives_an_interruption_and_other_means_begin_anew(b
     after, _ = begun("looked")
     assert not after.answer({SOURCE: np.arange(400)})
     assert after.run.cost.answers == 200
-    monkeypatch.setattr(predictor_module, "means_of", lambda run: {"device": "cpu", "versions": {"numpy": "another"}})
+    monkeypatch.setattr(predictor_module, "means_of", lambda *_: {"device": "cpu", "versions": {"numpy": "another"}})
     other, _ = begun("looked")
     assert len(other.run.store.partial(other.run.address(Need(*SOURCE))).rows) == 400  # judged as they are
     assert other.answer({SOURCE: np.arange(401)})
