@@ -106,6 +106,11 @@ class Checkpoint:
     embed: Callable[[Batch], Features] | None = None
     batching: Batching = PROCESSOR
 
+    @property
+    def accelerated(self) -> bool:
+        """Whether it answers on a GPU."""
+        return self.batching is GRAPHICS
+
     def answer(self, batch: Batch) -> Logits:
         """Answer a batch that is resized and cropped already: (n, classes) float32.
 
