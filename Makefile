@@ -26,7 +26,7 @@ lint: $(VENV)/.lint ## Check style and types
 	$(BIN)/mypy
 
 clean: ## Remove the environment, the store and the reports
-	rm -rf $(VENV) .eyechart reports/allure* reports/figures reports/verdicts.json reports/index.html reports/ratchet.diff
+	rm -rf $(VENV) .eyechart reports/allure* reports/figures reports/verdicts.json reports/summary.md reports/junit.xml reports/index.html reports/ratchet.diff
 
 # Debian's python3 has no ensurepip: there the environment gets its pip from the pip that made it.
 $(VENV)/.run: pyproject.toml

@@ -147,6 +147,14 @@ def allure(judged) -> list[dict]:
     return [json.loads(path.read_text()) for path in (judged.reports / "allure-results").glob("*-result.json")]
 
 
+def test_the_summary_is_left_beside_the_page(judged):
+    """Made for a comment: its marker first, the models' matrix, the page last."""
+    lines = (judged.reports / "summary.md").read_text().splitlines()
+    assert lines[0] == "<!-- eyechart -->"
+    assert any(line.startswith("- ✗ fails: `") for line in lines)
+    assert lines[-1].endswith("[index.html](index.html)")
+
+
 def test_allure_has_one_result_a_claim_with_the_model_as_parameter(judged):
     """History never merges two models: the model is a parameter, and no two results share a history."""
     results = allure(judged)
