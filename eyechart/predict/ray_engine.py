@@ -82,7 +82,7 @@ class Answering:
         return Answered(order, list(self._answers(order)), run.cost)
 
     def _answers(self, order: Order) -> Iterator[Answer]:
-        run, refused = self._locator.run, []
+        refused: list[Answer] = []
 
         def refuse(job: Job, error: BlockedError | NotApplicableError) -> None:
             refused.append((job.need, None, error))
