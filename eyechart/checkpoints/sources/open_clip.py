@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,12 +28,14 @@ from eyechart.checkpoints.sources.base import (
 )
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError, nearest
-from eyechart.images.labels import LabelSpace, label_space
+from eyechart.images.labels import LabelSpace, label_space, words_of
 
 if TYPE_CHECKING:
     import torch
 
 LIBRARIES = ("torch", "timm", "open_clip_torch")
+
+_WNID = re.compile(r"n\d{8}")
 
 _CROP_MODES: Mapping[str, CropMode] = {"shortest": "center", "squash": "squash", "longest": "border"}
 """open_clip's resize modes, as timm calls them."""
@@ -43,7 +47,8 @@ class OpenClipSpec(ModelEntry):
     A named model may have both: then the file's weights are judged with the tag's preprocessing and activation.
 
     A configuration has open_clip's own keys; `vision_cfg.timm_arguments` are keyword arguments of a timm trunk.
-    `merges` is the byte-pair merges of a tokenizer of the user's own.
+    `merges` is the byte-pair merges of a tokenizer of the user's own, `tokenizer` a folder with one of Hugging Face's.
+    `class_names` is what prompts call the classes: all of them in order, or some by the label space's names.
     """
 
     source: Literal["open_clip"]
@@ -51,6 +56,8 @@ class OpenClipSpec(ModelEntry):
     pretrained: str | None = None
     weights: str | None = None
     merges: str | None = None
+    tokenizer: str | None = None
+    class_names: dict[str, str] | tuple[str, ...] | None = None
     prompts: str | tuple[str, ...] = "openai"
     logit_scale: Literal["model"] | float = "model"
 
@@ -67,6 +74,10 @@ class OpenClipSpec(ModelEntry):
             raise ValueError(f"'pretrained' names a tag; the file {self.pretrained!r} belongs under 'weights'")
         if isinstance(self.architecture, dict) and self.weights is None:
             raise ValueError("an architecture given as a configuration needs 'weights'")
+        if self.tokenizer is not None and (from_hub or self.merges is not None):
+            raise ValueError("'tokenizer' stands for the one that a named architecture has; give no 'merges' besides")
+        if bad := [each for each in self.prompts if "{}" not in each and not isinstance(self.prompts, str)]:
+            raise ValueError(f"'prompts': {bad[0]!r} has no '{{}}' for the class")
         return self
 
 
@@ -82,7 +93,8 @@ def weights(spec: OpenClipSpec, root: Path) -> str:
     merges = weights_digest(root, spec.merges) if spec.merges else ""
     # open_clip's prompts change with its version only, and reading them would import torch
     prompts = "openai" if spec.prompts == "openai" else _templates(spec.prompts)
-    return digest(own, merges, prompts)
+    tokenizer = [hub.folder_digest(root, spec.tokenizer, "tokenizer.json")] if spec.tokenizer else []
+    return digest(own, merges, prompts, *tokenizer)
 
 
 def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
@@ -97,7 +109,7 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
         note = ", ".join(filter(None, [note, fill(module, state, weights_file(around.root, spec.weights))]))
     module.eval()
     preprocessing = _preprocessing(module, spec.preprocessing)
-    templates, names = _templates(spec.prompts), _class_names(around.labels)
+    templates, names = _templates(spec.prompts), _class_names(around.labels, spec.class_names)
     classifier = digest(templates, names, spec.logit_scale)
     identity = weights(spec, around.root)
     if not spec.weights:
@@ -118,7 +130,8 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
         assumed="" if openai else known.assumed,
     )
     scale = float(module.logit_scale.detach().exp()) if spec.logit_scale == "model" else float(spec.logit_scale)
-    zero_shot = _zero_shot(module, text, scale)
+    bias = 0.0 if getattr(module, "logit_bias", None) is None else float(module.logit_bias.detach())
+    zero_shot = _zero_shot(module, text, scale, bias)
     own = _own_size(module)
     resized = _resized(spec, around.root, quick_gelu=openai or known.quick_gelu)
     answers = TorchAnswers(zero_shot, preprocessing, around, own, resized, embedded=_embedded)
@@ -206,29 +219,82 @@ def _templates(prompts: str | Sequence[str]) -> list[str]:
     raise SpecError(f"prompts {prompts!r} is unknown: {nearest(prompts, ('miniature', 'openai'))}, or a list")
 
 
-def _class_names(labels: LabelSpace) -> list[str]:
-    """What prompts call the classes. Raises SpecError where they have no names but numbers."""
-    if all(name.isdecimal() for name in labels.names):
-        raise SpecError(f"label space {labels.name!r} has numbers only, and prompts need words: give {{names: [...]}}")
-    wnids = label_space("imagenet-1k").names
-    if not set(labels.names) <= set(wnids):
-        return list(labels.names)
+def _class_names(labels: LabelSpace, own: Mapping[str, str] | Sequence[str] | None = None) -> list[str]:
+    """What prompts call the classes: the user's `own` names, else the label space's, wnids in words.
+
+    Raises SpecError where they have no names but numbers, and for names of one's own that are not the label space's.
+    """
+    if own is not None and not isinstance(own, Mapping):
+        if len(own) != len(labels):
+            raise SpecError(f"class_names has {len(own)} names, label space {labels.name!r} has {len(labels)} classes")
+        return list(own)
+    called = dict(own or {})
+    if unknown := sorted(called.keys() - set(labels.names)):
+        allowed = nearest(unknown[0], labels.names)[:300]
+        raise SpecError(f"class_names: {unknown[0]!r} is no class of label space {labels.name!r}: {allowed}")
+    if all(name.isdecimal() for name in labels.names) and len(called) < len(labels):
+        raise SpecError(
+            f"label space {labels.name!r} has numbers only, and prompts need words: give {{names: [...]}}, or "
+            "`class_names` of them all"
+        )
+    return [called.get(name) or _words(name) for name in labels.names]
+
+
+def _words(name: str) -> str:
+    """A class in words: what open_clip calls ImageNet's 1,000, and WordNet the others; any other name as it is."""
+    if not _WNID.fullmatch(name):
+        return name
+    return _imagenet_words().get(name) or words_of(name)
+
+
+@functools.cache
+def _imagenet_words() -> dict[str, str]:
     import open_clip
 
     # wnids name ImageNet's folders, these name its classes to a reader of prompts; both in the same order
-    called = dict(zip(wnids, open_clip.IMAGENET_CLASSNAMES, strict=True))
-    return [called[name] for name in labels.names]
+    return dict(zip(label_space("imagenet-1k").names, open_clip.IMAGENET_CLASSNAMES, strict=True))
+
+
+def _text_tower(architecture: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of a text tower; empty for a repository of a hub, which open_clip reads itself."""
+    import open_clip
+
+    if isinstance(architecture, str):
+        architecture = ({} if ":" in architecture else open_clip.get_model_config(architecture)) or {}
+    tower: Mapping[str, Any] = architecture.get("text_cfg", {})
+    return tower
 
 
 def _tokenizer(spec: OpenClipSpec, around: Surroundings) -> Any:
+    """The tokenizer that the text tower was trained with, at its context length.
+
+    Raises BlockedError where it cannot be had, which says how to give it.
+    """
     import open_clip
 
-    if isinstance(spec.architecture, str):
-        return open_clip.get_tokenizer(hub.located(spec.architecture, around.root))
-    context = spec.architecture["text_cfg"]["context_length"]
-    if spec.merges is None:
-        return open_clip.tokenizer.SimpleTokenizer(context_length=context)
-    return clip.tokenizer(weights_file(around.root, spec.merges), context)
+    named = isinstance(spec.architecture, str)
+    text = _text_tower(spec.architecture)
+    context = int(text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH))
+    if spec.merges is not None:
+        return clip.tokenizer(weights_file(around.root, spec.merges), context)
+    folder = str(around.path(spec.tokenizer)) if spec.tokenizer else None
+    options = {"context_length": context, **text.get("tokenizer_kwargs", {})}
+    try:
+        if folder or (not named and text.get("hf_tokenizer_name")):
+            mode = text.get("tokenizer_mode")
+            return open_clip.tokenizer.HFTokenizer(folder or text["hf_tokenizer_name"], tokenizer_mode=mode, **options)
+        if named:
+            return open_clip.get_tokenizer(hub.located(str(spec.architecture), around.root))
+        return open_clip.tokenizer.SimpleTokenizer(**options)
+    except ImportError as error:
+        raise BlockedError(f"its tokenizer needs a package that is not installed: pip install {error.name}") from error
+    except Exception as error:  # the hub's client raises many kinds when it cannot be reached
+        what = folder or text.get("hf_tokenizer_name") or spec.architecture
+        first = (str(error).splitlines() or [""])[0]
+        raise BlockedError(
+            f"the tokenizer {what!r} cannot be loaded ({type(error).__name__}: {first}). Offline, give a copy of its "
+            "folder: `tokenizer: FOLDER`"
+        ) from error
 
 
 def _text_classifier(
@@ -244,12 +310,12 @@ def _text_classifier(
     return np.asarray(classifier.cpu().numpy(), dtype=np.float32)
 
 
-def _zero_shot(module: Any, text: NDArray[np.float32], scale: float) -> torch.nn.Module:
+def _zero_shot(module: Any, text: NDArray[np.float32], scale: float, bias: float) -> torch.nn.Module:
     import torch
     import torch.nn.functional
 
     class ZeroShot(torch.nn.Module):
-        """Image tower and a fixed text classifier: logits = scale · cos(image, text)."""
+        """Image tower and a fixed text classifier: logits = scale · cos(image, text) + bias."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -258,14 +324,15 @@ def _zero_shot(module: Any, text: NDArray[np.float32], scale: float) -> torch.nn
             self.register_buffer("text", torch.from_numpy(text * np.float32(scale)))
 
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-            return torch.nn.functional.normalize(self.visual(pixels), dim=-1) @ self.text
+            return torch.nn.functional.normalize(_embedded(self, pixels), dim=-1) @ self.text + bias
 
     return ZeroShot()
 
 
 def _embedded(zero_shot: Any, pixels: torch.Tensor) -> torch.Tensor:
     """Embeddings of images, open_clip's `encode_image` without normalization."""
-    embeddings: torch.Tensor = zero_shot.visual(pixels)
+    answer = zero_shot.visual(pixels)
+    embeddings: torch.Tensor = answer[0] if isinstance(answer, tuple) else answer  # a CoCa's tower gives tokens too
     return embeddings
 
 
