@@ -93,11 +93,20 @@ GRAPHICS = Batching(256 * 224 * 224, 1024)
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """What one answer takes: parameters of the network, and its multiplications with an addition each."""
+
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A loaded model. `forward` maps a batch of uint8 squares to logits; it never trains and never draws.
 
     `note` says what was done to its file to load it, such as taking averaged weights out of a training checkpoint.
-    `embed` maps a batch to what the model's own classifier sees, where its source gives that.
+    `embed` maps a batch to what the model's own classifier sees, and `effort` counts what an answer takes, where its
+    source gives that.
     """
 
     resolved: Resolved
@@ -105,6 +114,7 @@ class Checkpoint:
     note: str = ""
     embed: Callable[[Batch], Features] | None = None
     batching: Batching = PROCESSOR
+    effort: Callable[[], Effort] | None = None
 
     def answer(self, batch: Batch) -> Logits:
         """Answer a batch that is resized and cropped already: (n, classes) float32.

@@ -84,7 +84,7 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
         assumed=_assumed(spec, module),
     )
     answers = TorchAnswers(module, preprocessing, around, own_size(module), resized, embedded=pooled)
-    return Checkpoint(resolved, answers, note, answers.features, answers.batching)
+    return Checkpoint(resolved, answers, note, answers.features, answers.batching, answers.effort)
 
 
 def _assumed(spec: TimmSpec, module: Any) -> str:
