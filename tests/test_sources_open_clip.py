@@ -9,6 +9,7 @@ from PIL import Image
 from eyechart.checkpoints import clip
 from eyechart.checkpoints.entries import PreprocessingEntry
 from eyechart.checkpoints.sources import open_clip as source
+from eyechart.checkpoints.sources import texts
 from eyechart.errors import BlockedError, SpecError
 from eyechart.images.labels import counted_space, label_space, named_space
 from eyechart.images.views import ORIGINAL, relative_resolution
@@ -141,13 +142,13 @@ def test_classes_are_called_by_words():
     """Folders of ImageNet and its parts are wnids, prompts are not; a space of numbers cannot be prompted with."""
     import open_clip
 
-    named = source._class_names(label_space("imagenet-1k"))
+    named = texts.class_names(label_space("imagenet-1k"))
     assert named == list(open_clip.IMAGENET_CLASSNAMES)
-    part = source._class_names(label_space("imagenet-a-200"))
+    part = texts.class_names(label_space("imagenet-a-200"))
     assert (len(part), part[0]) == (200, "stingray")
-    assert source._class_names(named_space(["bolt", "nut"])) == ["bolt", "nut"]
+    assert texts.class_names(named_space(["bolt", "nut"])) == ["bolt", "nut"]
     with pytest.raises(SpecError, match="has numbers only, and prompts need words"):
-        source._class_names(counted_space(10))
+        texts.class_names(counted_space(10))
 
 
 def test_a_local_copy_of_a_repository_is_loaded(tmp_path):
@@ -198,9 +199,9 @@ def test_other_towers_answer_as_open_clip_does(tmp_path, architecture):
     pixels = torch.stack([whole(Image.fromarray(picture)) for picture in photos()])
     tokens = open_clip.tokenizer.SimpleTokenizer(context_length=16)([f"a {name}" for name in LABELS.names])
     with torch.inference_mode():
-        images, texts = own.encode_image(pixels, normalize=True), own.encode_text(tokens, normalize=True)
+        images, prompts = own.encode_image(pixels, normalize=True), own.encode_text(tokens, normalize=True)
         bias = 0 if own.logit_bias is None else own.logit_bias
-        expected = (own.logit_scale.exp() * images @ texts.T + bias).numpy()
+        expected = (own.logit_scale.exp() * images @ prompts.T + bias).numpy()
     assert np.allclose(checkpoint(photos()), expected, atol=1e-4)
     assert checkpoint.features(np.zeros((2, 32, 32, 3), dtype=np.uint8)).shape == (2, 16)
 
@@ -213,10 +214,10 @@ def test_a_configuration_keeps_its_own_tokenizer(tmp_path, monkeypatch):
     monkeypatch.setattr(open_clip.tokenizer, "HFTokenizer", lambda *name, **how: asked.append((*name, how)) or "own")
     text = {**TEXT, "hf_tokenizer_name": "org/words", "tokenizer_kwargs": {"clean": "canonicalize"}}
     spec = source.OpenClipSpec(source="open_clip", architecture={**NATIVE, "text_cfg": text}, weights="w")
-    assert source._tokenizer(spec, surroundings(tmp_path)) == "own"
+    assert texts.tokenizer(spec, surroundings(tmp_path)) == "own"
     (tmp_path / "words").mkdir()
     local = spec.model_copy(update={"tokenizer": "words"})
-    source._tokenizer(local, surroundings(tmp_path))
+    texts.tokenizer(local, surroundings(tmp_path))
     how = {"context_length": 16, "clean": "canonicalize", "tokenizer_mode": None}
     assert asked == [("org/words", how), (str(tmp_path / "words"), how)]
     (tmp_path / "w").write_bytes(b"w")
@@ -241,26 +242,26 @@ def test_a_named_architectures_tokenizer_may_be_a_folder(tmp_path, monkeypatch):
         r"tokenizer '.*words' cannot be loaded \(OSError: .*'context_length': 64, .*'canonicalize'.*tokenizer: FOLDER"
     )
     with pytest.raises(BlockedError, match=message):
-        source._tokenizer(spec, surroundings(tmp_path))
+        texts.tokenizer(spec, surroundings(tmp_path))
 
 
 def test_class_names_of_ones_own():
     """All in order, or some by name; wnids beyond ImageNet's 1,000 are WordNet's words, and never a number."""
-    assert source._class_names(named_space(["a", "b"]), ["ant", "bee"]) == ["ant", "bee"]
-    assert source._class_names(named_space(["a", "b"]), {"b": "bee"}) == ["a", "bee"]
-    assert source._class_names(counted_space(2), ["ant", "bee"]) == ["ant", "bee"]
-    assert source._class_names(label_space("imagenet-1k"), {"n01440764": "fish"})[:2] == ["fish", "goldfish"]
-    wide = source._class_names(label_space("imagenet-21k"))
+    assert texts.class_names(named_space(["a", "b"]), ["ant", "bee"]) == ["ant", "bee"]
+    assert texts.class_names(named_space(["a", "b"]), {"b": "bee"}) == ["a", "bee"]
+    assert texts.class_names(counted_space(2), ["ant", "bee"]) == ["ant", "bee"]
+    assert texts.class_names(label_space("imagenet-1k"), {"n01440764": "fish"})[:2] == ["fish", "goldfish"]
+    wide = texts.class_names(label_space("imagenet-21k"))
     assert wide[label_space("imagenet-21k").names.index("n02084071")] == "dog"
     assert not any(name.startswith("n0") for name in wide)
-    background = source._class_names(label_space("imagenet-1k-background"))
+    background = texts.class_names(label_space("imagenet-1k-background"))
     assert background[:2] == ["background", "tench"]
     with pytest.raises(SpecError, match=r"has 1 names, label space .* has 2 classes"):
-        source._class_names(named_space(["a", "b"]), ["ant"])
+        texts.class_names(named_space(["a", "b"]), ["ant"])
     with pytest.raises(SpecError, match="class_names: 'c' is no class of"):
-        source._class_names(named_space(["a", "b"]), {"c": "cat"})
+        texts.class_names(named_space(["a", "b"]), {"c": "cat"})
     with pytest.raises(SpecError, match="has numbers only"):
-        source._class_names(counted_space(2), {"0": "ant"})
+        texts.class_names(counted_space(2), {"0": "ant"})
 
 
 def test_a_template_has_a_place_for_the_class():
