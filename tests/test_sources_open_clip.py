@@ -214,10 +214,10 @@ def test_a_configuration_keeps_its_own_tokenizer(tmp_path, monkeypatch):
     monkeypatch.setattr(open_clip.tokenizer, "HFTokenizer", lambda *name, **how: asked.append((*name, how)) or "own")
     text = {**TEXT, "hf_tokenizer_name": "org/words", "tokenizer_kwargs": {"clean": "canonicalize"}}
     spec = source.OpenClipSpec(source="open_clip", architecture={**NATIVE, "text_cfg": text}, weights="w")
-    assert texts.tokenizer(spec, surroundings(tmp_path)) == "own"
+    assert texts.tokenizer(spec.architecture, surroundings(tmp_path), None, spec.tokenizer) == "own"
     (tmp_path / "words").mkdir()
     local = spec.model_copy(update={"tokenizer": "words"})
-    texts.tokenizer(local, surroundings(tmp_path))
+    texts.tokenizer(local.architecture, surroundings(tmp_path), None, local.tokenizer)
     how = {"context_length": 16, "clean": "canonicalize", "tokenizer_mode": None}
     assert asked == [("org/words", how), (str(tmp_path / "words"), how)]
     (tmp_path / "w").write_bytes(b"w")
@@ -242,7 +242,7 @@ def test_a_named_architectures_tokenizer_may_be_a_folder(tmp_path, monkeypatch):
         r"tokenizer '.*words' cannot be loaded \(OSError: .*'context_length': 64, .*'canonicalize'.*tokenizer: FOLDER"
     )
     with pytest.raises(BlockedError, match=message):
-        texts.tokenizer(spec, surroundings(tmp_path))
+        texts.tokenizer(spec.architecture, surroundings(tmp_path), None, spec.tokenizer)
 
 
 def test_class_names_of_ones_own():

@@ -111,7 +111,9 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
         identity = digest(identity, hub.state_digest(module))
     text = around.cached(
         f"text-{digest(identity, str(spec.architecture), classifier)}",
-        lambda: texts.text_classifier(module, texts.tokenizer(spec, around), names, templates),
+        lambda: texts.text_classifier(
+            module, texts.tokenizer(spec.architecture, around, spec.merges, spec.tokenizer), names, templates
+        ),
     )
     resolved = Resolved(
         source="open_clip",

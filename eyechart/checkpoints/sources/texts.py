@@ -19,8 +19,6 @@ from eyechart.images.labels import LabelSpace, label_space, words_of
 if TYPE_CHECKING:
     import torch
 
-    from eyechart.checkpoints.sources.open_clip import OpenClipSpec
-
 _WNID = re.compile(r"n\d{8}")
 
 
@@ -85,31 +83,33 @@ def _text_tower(architecture: str | Mapping[str, Any]) -> Mapping[str, Any]:
     return tower
 
 
-def tokenizer(spec: OpenClipSpec, around: Surroundings) -> Any:
-    """The tokenizer that the text tower was trained with, at its context length.
+def tokenizer(
+    architecture: str | Mapping[str, Any], around: Surroundings, merges: str | None, folder: str | None
+) -> Any:
+    """The tokenizer that a text tower was trained with, at its context length: over `merges`, or the one in `folder`.
 
     Raises BlockedError where it cannot be had, which says how to give it.
     """
     import open_clip
 
-    named = isinstance(spec.architecture, str)
-    text = _text_tower(spec.architecture)
+    named = isinstance(architecture, str)
+    text = _text_tower(architecture)
     context = int(text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH))
-    if spec.merges is not None:
-        return clip.tokenizer(weights_file(around.root, spec.merges), context)
-    folder = str(around.path(spec.tokenizer)) if spec.tokenizer else None
+    if merges is not None:
+        return clip.tokenizer(weights_file(around.root, merges), context)
+    folder = str(around.path(folder)) if folder else None
     options = {"context_length": context, **text.get("tokenizer_kwargs", {})}
     try:
         if folder or (not named and text.get("hf_tokenizer_name")):
             mode = text.get("tokenizer_mode")
             return open_clip.tokenizer.HFTokenizer(folder or text["hf_tokenizer_name"], tokenizer_mode=mode, **options)
         if named:
-            return open_clip.get_tokenizer(hub.located(str(spec.architecture), around.root))
+            return open_clip.get_tokenizer(hub.located(str(architecture), around.root))
         return open_clip.tokenizer.SimpleTokenizer(**options)
     except ImportError as error:
         raise BlockedError(f"its tokenizer needs a package that is not installed: pip install {error.name}") from error
     except Exception as error:  # the hub's client raises many kinds when it cannot be reached
-        what = folder or text.get("hf_tokenizer_name") or spec.architecture
+        what = folder or text.get("hf_tokenizer_name") or architecture
         first = (str(error).splitlines() or [""])[0]
         raise BlockedError(
             f"the tokenizer {what!r} cannot be loaded ({type(error).__name__}: {first}). Offline, give a copy of its "
