@@ -50,7 +50,7 @@ def run_of(rendered: Path, gallery: Path, tmp_path_factory: pytest.TempPathFacto
     def run(name: str, *arguments: object) -> Judged:
         return run_pytest(
             "behaviors/", "--models", zoo, "--store", folder / "store", "--limit", LIMIT, *ONE_MODEL_EACH, *SHORT,
-            "--baseline", "saint", *arguments, reports=folder / name,
+            *arguments, reports=folder / name,
         )  # fmt: skip
 
     return run
