@@ -229,7 +229,7 @@ def test_own_measures_of_logits_simply_work(tmp_path, zoo):
     run(store="store")
     (root / "behaviors/test_spread.py").write_text(OWN)
     said = "net on photos under scale(1.25): a claim asks for all logits, which the store did not keep"
-    assert run(store="store").text.count(said) == 1
+    assert run("-n", "1", store="store").text.count(said) == 1
     assert said not in run(store="store").text
     cold = run("-n", "1", store="cold")
     assert said not in cold.text
