@@ -154,3 +154,26 @@ def test_the_figures_need_neither_torch_nor_a_model(tmp_path):
     import subprocess
 
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_what_an_answer_takes():
+    """Parameters and multiply-adds of the paper's architectures, as its Table 1 has them: 17.5 and 15.4 billion."""
+    import timm
+    import torch
+
+    from eyechart.checkpoints.sources.effort import counted
+
+    for name, parameters, billions in (
+        ("deit3_base_patch16_224", 86_585_320, 17.5),
+        ("convnext_base", 88_591_464, 15.4),
+    ):
+        module = timm.create_model(name).eval()
+        with torch.inference_mode():
+            effort = counted(module, lambda module=module: module(torch.zeros(1, 3, 224, 224)))
+        assert effort.parameters == parameters
+        assert effort.multiply_adds / 1e9 == pytest.approx(billions, abs=0.07)
+    layer = torch.nn.MultiheadAttention(64, 4, batch_first=True).eval()
+    tokens = torch.zeros(1, 10, 64)
+    with torch.inference_mode():
+        attention = counted(layer, lambda: layer(tokens, tokens, tokens, need_weights=False))
+    assert attention.multiply_adds == 4 * 10 * 64 * 64 + 2 * 10 * 10 * 64, "four projections, scores and their sum"

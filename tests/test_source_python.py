@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from eyechart.checkpoints.checkpoint import as_logits
 from eyechart.checkpoints.sources import python as source
 from eyechart.errors import BlockedError
 from eyechart.predict.needs import Need
@@ -97,3 +98,33 @@ def test_answers_that_are_no_labels_are_refused(answer, message):
     """With what they are."""
     with pytest.raises(BlockedError, match=message):
         source._one_of(answer, 2)
+
+
+def test_sigmoids_are_judged_by_the_highest():
+    """Log odds, of which a sigmoid makes them again; where 32 bits round one to 1, it is not infinite."""
+    sigmoids = np.array([[0.5, 0.9, 0.8], [1.0, 0.0, 0.25]], dtype=np.float32)
+    logits = as_logits(sigmoids, "sigmoids")
+    assert np.isfinite(logits).all()
+    assert np.allclose(1 / (1 + np.exp(-logits)), sigmoids, atol=1e-6)
+    assert logits.argmax(axis=1).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("answers", "returns", "message"),
+    [
+        ([[0.5, 0.9, 0.8]], "probabilities", "sum to 2.2: a multi-label head"),
+        ([[-3.0, 2.0, 2.0]], "probabilities", "-3.0 is none: logits"),
+        ([[0.5, 0.9, 4.0]], "sigmoids", "4.0 is none: logits"),
+    ],
+)
+def test_answers_are_what_they_are_said_to_be(answers, returns, message):
+    """Sigmoids and logits are no probabilities; the message has the key that reads them."""
+    with pytest.raises(BlockedError, match=message):
+        as_logits(np.array(answers, dtype=np.float32), returns)
+
+
+def test_half_precision_and_what_is_no_number_are_left_to_others():
+    """Rounded probabilities sum to 1 nearly; an answer that is no number is told by its image."""
+    half = np.full((1, 1000), 0.001).astype(np.float16).astype(np.float32)
+    assert np.isfinite(as_logits(half, "probabilities")).all()
+    assert np.isnan(as_logits(np.full((1, 2), np.nan, dtype=np.float32), "probabilities")).all()

@@ -14,6 +14,7 @@ from eyechart.checkpoints.sources import open_clip as open_clip_source
 from eyechart.checkpoints.sources import timm as timm_source
 from eyechart.checkpoints.sources.base import TorchAnswers, read_weights, torch_device
 from eyechart.errors import BlockedError, SpecError
+from eyechart.images.labels import label_space
 from eyechart.predict.locating import Locator
 from eyechart.predict.run import Run, Settings
 from eyechart.progress import Progress
@@ -210,3 +211,37 @@ def test_a_checkpoint_that_leaves_eval_or_inference_mode_is_caught():
     for forward in (flips, learns):
         with pytest.raises(BlockedError, match=r"must answer in eval\(\) and inference_mode\(\)"):
             answers_of(forward).answer(BATCH)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        ("vit_base_patch16_clip_224.openai", "embedding of 512 .*architecture: ViT-B-16, pretrained: .*openai"),
+        ("vit_base_patch16_siglip_224.webli", "architecture: ViT-B-16-SigLIP, pretrained: webli"),
+        ("vit_base_patch16_siglip_gap_224.v2_webli", "architecture: ViT-B-16-SigLIP2, pretrained: webli"),
+        ("fastvit_mci0.apple_mclip2_dfndr2b", "architecture: MobileCLIP2-S0, pretrained: dfndr2b"),
+        ("vit_small_patch14_dinov2.lvd142m", "it gives features and names no classes: train a classifier"),
+        ("vit_base_patch16_224.augreg_in21k", "with 21843 classes.*state `label_space: imagenet-21k`"),
+        ("mixer_b16_224.miil_in21k", "a softmax for each of 11 levels"),
+    ],
+)
+def test_published_weights_without_the_classes_say_what_to_do(tmp_path, architecture, message):
+    """A CLIP's tower names its CLIP, a network without classes how it is judged, another head its label space."""
+    spec = timm_source.TimmSpec(source="timm", architecture=architecture)
+    with pytest.raises(SpecError, match=message):
+        timm_source.load(spec, surroundings(tmp_path, labels=label_space("imagenet-1k")))
+
+
+def test_a_weights_file_with_a_background_class_is_told(tmp_path):
+    """1,001 rows of a classifier, where ImageNet's 1,000 are declared."""
+    spec = save_timm(tmp_path, **CONVNEXT)
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(tmp_path / "timm.safetensors")
+    state |= {"head.fc.weight": torch.zeros(1001, 8), "head.fc.bias": torch.zeros(1001)}
+    save_file(state, tmp_path / "timm.safetensors")
+    with pytest.raises(BlockedError, match=r"has shape \(1001, 8\).*`label_space: imagenet-1k-background`"):
+        timm_source.load(spec, surroundings(tmp_path, labels=label_space("imagenet-1k")))
+    wider = surroundings(tmp_path, labels=label_space("imagenet-1k-background"))
+    assert timm_source.load(spec, wider).resolved.classes == 1001

@@ -1,9 +1,11 @@
 """The matrix of the harness itself: every behavior passes the saint and fails its villain, and nothing else does."""
 
+import json
 from fnmatch import fnmatchcase
 
 import pytest
 
+from eyechart.reports.figures.figure import read_csv
 from tests.gallery import behaviors
 from tests.harness import Judged
 from tests.villains import SWEEP_VILLAINS, VILLAINS
@@ -80,3 +82,70 @@ def test_answers_that_are_no_numbers_block_what_they_would_decide(judged: Judged
     assert set(measured.values()) == {"blocked"}
     reasons = [r["reason"] for r in judged.claims if r["model"] == "nan_at_one_class" and r["verdict"] == "blocked"]
     assert all("no finite answer for" in reason and "first '" in reason for reason in reasons)
+
+
+def pictures(judged: Judged, claim: str) -> list[dict]:
+    """The images that a run shows of one claim."""
+    return json.loads((judged.reports / "figures" / "index.json").read_text())["pictures"][claim]
+
+
+@pytest.mark.slow
+def test_a_broken_promise_shows_its_images(judged: Judged):
+    """Every failing claim that was measured on images has up to eight, each with a thumbnail that is small."""
+    shown = json.loads((judged.reports / "figures" / "index.json").read_text())["pictures"]
+    fails = [r for r in judged.claims if r["verdict"] == "fail" and r["image_set"] and r["value"] is not None]
+    assert len(fails) > 50
+    for record in fails:
+        entries = shown[f"{record['model']}|{record['behavior']}"]
+        assert 1 <= len(entries) <= 8
+        for entry in entries:
+            content = (judged.reports / "figures" / entry["thumbnail"]).read_bytes()
+            assert content[:2] == b"\xff\xd8"
+            assert len(content) <= 20_000
+            assert entry["label"] in entry["sentence"]
+
+
+@pytest.mark.slow
+def test_images_under_a_view_stand_beside_the_unchanged_ones(judged: Judged):
+    """Right before, wrong under the view, and two different pictures."""
+    for name, function in (("shift_fragile", "test_no_small_shift_breaks_it[validation]"),
+                           ("zoom_fragile", "test_accuracy_survives_enlargement[validation-scale(1.5)]")):  # fmt: skip
+        for entry in pictures(judged, f"{name}|test_invariance.py::{function}"):
+            assert entry["before"]["answer"] == entry["label"] != entry["answer"]
+            assert entry["changed"] not in (None, entry["thumbnail"])
+
+
+@pytest.mark.slow
+def test_the_most_telling_images_come_first(judged: Judged):
+    """Surest wrong answers of the boastful, least sure right ones of the timid, images in fog where fog blinds."""
+    wrong = pictures(judged, "boastful|test_calibration.py::test_it_is_not_overconfident[validation]")
+    assert all(entry["answer"] != entry["label"] for entry in wrong)
+    assert [entry["confidence"] for entry in wrong] == sorted((e["confidence"] for e in wrong), reverse=True)
+    doubted = pictures(judged, "timid|test_calibration.py::test_it_is_not_underconfident[validation]")
+    assert all(entry["answer"] == entry["label"] for entry in doubted)
+    assert [entry["confidence"] for entry in doubted] == sorted(entry["confidence"] for entry in doubted)
+    fog = pictures(judged, "lost_in_fog|test_robustness.py::test_no_corruption_blinds_it[corrupted-fog]")
+    assert all("fog" in entry["key"] and entry["changed"] for entry in fog)
+    by_texture = pictures(judged, "all_texture|test_shape_bias.py::test_shape_counts_beside_texture[cue-conflict]")
+    assert all(f"texture of {entry['answer']}" in entry["sentence"] for entry in by_texture)
+
+
+@pytest.mark.slow
+def test_the_smallest_break_is_on_the_curve(judged: Judged):
+    """Who breaks under a small shift has a star at that shift, and nobody else has one."""
+    rows = read_csv((judged.reports / "figures" / "invariance-validation.csv").read_bytes().decode())
+    stars = {(row["model"], row["panel"]) for row in rows if row["style"] == "break"}
+    assert ("shift_fragile", "shift, of the shorter side") in stars
+    assert ("night_blind", "light") in stars
+    found = {r["model"] for r in judged.claims if r["verdict"] == "fail" and "breaks_it" in r["behavior"]}
+    assert {model for model, _ in stars} == found
+
+
+@pytest.mark.slow
+def test_every_property_has_its_figures(judged: Judged, judged_sweeps: Judged):
+    """Each kind of figure has data in a whole run."""
+    names = {path.stem for run in (judged, judged_sweeps) for path in (run.reports / "figures").glob("*.csv")}
+    assert names >= {
+        "accuracy-shifted", "accuracy-transfer", "corruptions-corrupted", "error-ratio-factors", "reliability-sketch",
+        "shape-bias-cue-conflict", "sweep-synthetic", "invariance-validation",
+    }  # fmt: skip

@@ -93,11 +93,20 @@ GRAPHICS = Batching(256 * 224 * 224, 1024)
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """What one answer takes: parameters of the network, and its multiplications with an addition each."""
+
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A loaded model. `forward` maps a batch of uint8 squares to logits; it never trains and never draws.
 
     `note` says what was done to its file to load it, such as taking averaged weights out of a training checkpoint.
-    `embed` maps a batch to what the model's own classifier sees, where its source gives that.
+    `embed` maps a batch to what the model's own classifier sees, and `effort` counts what an answer takes, where its
+    source gives that.
     """
 
     resolved: Resolved
@@ -105,6 +114,12 @@ class Checkpoint:
     note: str = ""
     embed: Callable[[Batch], Features] | None = None
     batching: Batching = PROCESSOR
+    effort: Callable[[], Effort] | None = None
+
+    @property
+    def accelerated(self) -> bool:
+        """Whether it answers on a GPU."""
+        return self.batching is GRAPHICS
 
     def answer(self, batch: Batch) -> Logits:
         """Answer a batch that is resized and cropped already: (n, classes) float32.
@@ -137,6 +152,37 @@ class Checkpoint:
     def __call__(self, images: Sequence[Image], view: View = ORIGINAL) -> Logits:
         """Answer raw images under a view: (n, classes) float32. Raises BlockedError as `answer` does."""
         return self.answer(self.resolved.geometry(view).apply(view.of_image(image) for image in images))
+
+
+Returns: TypeAlias = Literal["logits", "probabilities", "sigmoids"]
+"""What a model's own code answers with: `sigmoids` are those of a multi-label head, one of its own for each class."""
+
+SUM_TOLERANCE = 0.02
+"""By how much the probabilities of an image may sum to something else than 1, in half precision too."""
+
+
+def as_logits(answers: NDArray[np.float32], returns: Returns) -> Logits:
+    """Turn what a model returns into logits, (n, classes): logarithms of probabilities, log odds of sigmoids.
+
+    Log odds are what a multi-label head's sigmoids were made of; its answer is the class with the highest. Raises
+    BlockedError for numbers that are not what `returns` says.
+    """
+    if returns == "logits" or answers.ndim != 2:  # another shape is told by whoever asked
+        return answers
+    outside = answers[(answers < -1e-3) | (answers > 1 + 1e-3)]
+    if outside.size:
+        raise BlockedError(f"it returns {returns}, and {outside[0]} is none: logits? State `returns: logits`")
+    if returns == "sigmoids":
+        odds = np.clip(answers, np.float32(2.0**-60), np.float32(1 - 2.0**-24))
+        return np.asarray(np.log(odds) - np.log1p(-odds))
+    off = np.abs(answers.sum(axis=1, dtype=np.float64) - 1.0)
+    if off.size and off.max() > SUM_TOLERANCE:
+        raise BlockedError(
+            f"it returns probabilities, and those of an image sum to {answers[off.argmax()].sum():.3g}: "
+            "a multi-label head, with a sigmoid for each class? State `returns: sigmoids`"
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.log(answers))
 
 
 def _advice(shape: tuple[int, ...], classes: int) -> str:

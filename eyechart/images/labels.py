@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ _SYNSETS = {
 }
 WIDER = ("imagenet-12k", "imagenet-21k", "imagenet-22k", "imagenet-22k-ms")
 """Spaces of heads that were trained on more of ImageNet than its 1,000 classes, of which most lack a few."""
+
+_WNID = re.compile(r"n\d{8}")
 
 LONGEST = 100
 """Characters of a class that a message repeats, and more than any class number has."""
@@ -185,6 +188,15 @@ def words_of(wnid: str) -> str:
 def _lemmas() -> dict[str, str]:
     rows = (line.partition("\t") for line in _timm_file("imagenet_synset_to_lemma.txt").splitlines())
     return {wnid: lemmas for wnid, _, lemmas in rows}
+
+
+@functools.cache
+def spoken(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Say class names as people do: an ImageNet id by the first name that WordNet has for it, others as they are."""
+    try:
+        return tuple(_lemmas().get(name, name).partition(",")[0] if _WNID.fullmatch(name) else name for name in names)
+    except (BlockedError, OSError):  # without timm the ids stay
+        return names
 
 
 def _timm_file(name: str) -> str:

@@ -19,13 +19,14 @@ from eyechart.errors import BlockedError, DeviceError, EyechartError, NotApplica
 from eyechart.images.entries import labels_of
 from eyechart.images.image_set import ImageSet
 from eyechart.images.views import View
-from eyechart.measures.predictions import Bools
+from eyechart.measures.predictions import FEW, Bools
 from eyechart.predict.answering import Job
 from eyechart.predict.contracts import Finding
 from eyechart.predict.needs import FEATURES, Need, protocol_of
 from eyechart.predict.recorded import RecordedAnswers
 from eyechart.predict.run import Run, versions
 from eyechart.predict.searches import Found
+from eyechart.predict.tables import is_condensed
 from eyechart.progress import Progress
 from eyechart.recordings.spec import RecordedSpec
 from eyechart.zoo.indexing import read_image_set, read_training_images
@@ -33,6 +34,9 @@ from eyechart.zoo.indexing import read_image_set, read_training_images
 if TYPE_CHECKING:
     from eyechart.checkpoints.checkpoint import Checkpoint
     from eyechart.checkpoints.sources import LiveSpec
+
+EFFORTS = "efforts"
+"""Records of the store: what one answer of a checkpoint takes, under its identity."""
 
 TRAINING = ":train"
 """Behind the name of a transfer task: the images that its probes learn from."""
@@ -49,6 +53,7 @@ class Locator:
         self._images: dict[str, ImageSet] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
         self._unseen: dict[str, Bools] = {}
+        self._said: set[str] = set()
 
     def images(self, name: str) -> ImageSet:
         """Index an image set, or the training images of one, once. Raises BlockedError where it cannot be."""
@@ -102,10 +107,18 @@ class Locator:
             except Exception as error:  # a library's own failure blocks this model; the others go on
                 raise BlockedError(f"it cannot be loaded: {type(error).__name__}: {error}") from error
             run.store.write_json("resolved", self._resolution_key(model), asdict(loaded.resolved))
+            self._keep_effort(loaded)
             if loaded.note:
                 self._progress.say(f"{model}: weights {loaded.note}")
             run.cost.loads[model] = run.cost.loads.get(model, 0) + 1
         return self._checkpoints[model]
+
+    def _keep_effort(self, loaded: Checkpoint) -> None:
+        """Keep what an answer of this checkpoint takes, for the reports; nothing is judged by it."""
+        key, store = loaded.resolved.identity, self.run.store
+        if loaded.effort is not None and store.read_json(EFFORTS, key) is None:
+            with contextlib.suppress(Exception):  # a network that cannot be counted is judged like any other
+                store.write_json(EFFORTS, key, asdict(loaded.effort()))
 
     def live(self, model: str) -> LiveSpec:
         """The spec of a model that can be asked. Raises NotApplicableError for recorded predictions."""
@@ -161,11 +174,23 @@ class Locator:
         store = self.run.store
         if need.is_table:
             keys = self.images(need.image_set).keys
-            return store.has_table(key, keys[self.unseen(need.image_set)] if need.is_probe else keys)
+            there = store.has_table(key, keys[self.unseen(need.image_set)] if need.is_probe else keys)
+            if there and self.run.asks_logits(need) and is_condensed(store.columns(key)):
+                self._say_once(
+                    f"{need.model} on {need.image_set} under {need.view}: a claim asks for all logits, which the store "
+                    "did not keep; predicting them anew"
+                )
+                return False
+            return there
         if need.contract:
             return store.read_json("contracts", key, Finding.from_json) is not None
         outcome = store.read_json("searches", key, Found.from_json)
         return outcome is not None and (not outcome.examples or store.read_picture(key) is not None)
+
+    def _say_once(self, message: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            self._progress.say(message)
 
     def whole(self, need: Need) -> Need:
         """The need whose predictions meet this one: for a part of an image set, that for the whole."""
@@ -214,7 +239,12 @@ class Locator:
         """What it takes to meet a need. Raises BlockedError or NotApplicableError where that is not to be had."""
         checkpoint, images = self.checkpoint(need.model), self.images(need.image_set)
         readout = None if need.view == FEATURES or need.is_probe else self.readout(need)
-        return Job(need, self.key(checkpoint.resolved, need), checkpoint, images, readout)
+        return Job(need, self.key(checkpoint.resolved, need), checkpoint, images, readout, self._keeps_logits(need))
+
+    def _keeps_logits(self, need: Need) -> bool:
+        if not need.is_table or need.view == FEATURES:
+            return True
+        return self.run.asks_logits(need) or len(self.run.zoo.labels(need.image_set)) <= FEW
 
     def readout(self, need: Need) -> Readout:
         """How a model's answers become answers in the image set's label space."""

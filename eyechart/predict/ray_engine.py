@@ -59,11 +59,15 @@ class Answered:
 class Answering:
     """An actor: the checkpoint of one model on one machine."""
 
-    def __init__(self, zoo: Zoo, settings: Settings) -> None:
-        """Answer for a zoo. The store is used where it is mounted; elsewhere this machine indexes for itself."""
+    def __init__(self, zoo: Zoo, settings: Settings, in_full: set[tuple[str, str]]) -> None:
+        """Answer for a zoo, keeping logits where `in_full` says.
+
+        The store is used where it is mounted; elsewhere this machine indexes for itself.
+        """
         store = settings.store if settings.store.is_dir() else Path(tempfile.gettempdir(), "eyechart-store")
         settings = replace(settings, store=store, engine="local")
-        self._locator = Locator(Run(zoo, settings), Progress(io.StringIO()))
+        self._locator = Locator(Run(zoo, settings, in_full=in_full), Progress(io.StringIO()))
+        self._engine = LocalEngine(self._locator.run, Pace(self._locator.run))
         self._jobs: dict[Need, Job] = {}
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
@@ -78,7 +82,7 @@ class Answering:
         return Answered(order, list(self._answers(order)), run.cost)
 
     def _answers(self, order: Order) -> Iterator[Answer]:
-        run, refused = self._locator.run, []
+        refused: list[Answer] = []
 
         def refuse(job: Job, error: BlockedError | NotApplicableError) -> None:
             refused.append((job.need, None, error))
@@ -90,8 +94,7 @@ class Answering:
             yield from ((need, None, error) for need, _ in order.keys)
             return
         lease = Lease(images, order.rows, jobs)
-        engine = LocalEngine(run, Pace(run))
-        yield from ((job.need, table, None) for job, _, table in engine.answers([lease], refuse))
+        yield from ((job.need, table, None) for job, _, table in self._engine.answers([lease], refuse))
         yield from refused
 
     def _job(self, need: Need, key: str) -> Job:
@@ -165,7 +168,7 @@ def _answered(run: Run, orders: list[Order]) -> Iterator[Answered]:
     rows = [{"order": pickle.dumps(order)} for order in orders]
     answered = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         Answering,
-        fn_constructor_args=(run.zoo, run.settings),
+        fn_constructor_args=(run.zoo, run.settings, run.in_full),
         batch_size=1,
         compute=ActorPoolStrategy(size=max(1, min(most, len(rows)))),
         num_cpus=1,

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyechart.checkpoints import heads
-from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Features, Logits
+from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Effort, Features, Logits
 from eyechart.checkpoints.preprocessing import Batch, Preprocessing, Size
+from eyechart.checkpoints.sources.effort import USUAL, counted
 from eyechart.digest import digest, known_digest
 from eyechart.errors import BlockedError, DeviceError, nearest
 from eyechart.images.labels import LabelSpace
@@ -278,6 +279,7 @@ class TorchAnswers:
         torch.backends.cudnn.allow_tf32 = False
         self._module = module.eval().to(self._device)
         self._at_size = {native: self._module} if native else {}
+        self._size = preprocessing.geometry.size or native or USUAL
         self._resized = resized
         self._embedded = embedded
         self._mean, self._std = (
@@ -297,6 +299,10 @@ class TorchAnswers:
     def features(self, batch: Batch) -> Features:
         """(n, height, width, 3) uint8 → (n, dimensions) float32, by the same module."""
         return self._run(batch, self._embedded)
+
+    def effort(self) -> Effort:
+        """Count what the answer to one image takes, at the input size."""
+        return counted(self._module, lambda: self(np.zeros((1, *self._size, 3), dtype=np.uint8)))
 
     def _run(self, batch: Batch, ask: Callable[[Any, torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
         """Answer a batch, in halves, quarters, … where the device has not enough memory for it, from then on."""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from eyechart.checkpoints.checkpoint import Checkpoint, Logits, Resolved
+from eyechart.checkpoints.checkpoint import Checkpoint, Logits, Resolved, Returns, as_logits
 from eyechart.checkpoints.entries import ModelEntry
 from eyechart.checkpoints.preprocessing import Batch, Geometry, Preprocessing, Size, square
 from eyechart.checkpoints.sources.base import Surroundings, weights_digest, weights_file
@@ -45,7 +45,7 @@ class OnnxSpec(ModelEntry):
 
     source: Literal["onnx"]
     weights: str
-    returns: Literal["logits", "probabilities"] = "logits"
+    returns: Returns = "logits"
     output: str | None = None
 
 
@@ -182,10 +182,7 @@ class _Answers:
         size = self._input.batch or len(pixels)
         parts = [self._run(pixels[start : start + size], size) for start in range(0, len(pixels), size)]
         answers = np.concatenate(parts).astype(np.float32)
-        if self._spec.returns == "logits":
-            return answers
-        with np.errstate(divide="ignore"):
-            return np.log(answers)
+        return as_logits(answers, self._spec.returns)
 
     def _pixels(self, batch: Batch) -> NDArray[Any]:
         pixels: NDArray[Any] = batch

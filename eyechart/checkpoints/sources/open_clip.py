@@ -122,7 +122,7 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
     own = _own_size(module)
     resized = _resized(spec, around.root, quick_gelu=openai or known.quick_gelu)
     answers = TorchAnswers(zero_shot, preprocessing, around, own, resized, embedded=_embedded)
-    return Checkpoint(resolved, answers, note, answers.features, answers.batching)
+    return Checkpoint(resolved, answers, note, answers.features, answers.batching, answers.effort)
 
 
 def _read(spec: OpenClipSpec, root: Path) -> tuple[dict[str, torch.Tensor], str, bool]:

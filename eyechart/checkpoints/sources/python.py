@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from eyechart.checkpoints.checkpoint import Checkpoint, Features, Logits, Resolved
+from eyechart.checkpoints.checkpoint import Checkpoint, Features, Logits, Resolved, Returns, as_logits
 from eyechart.checkpoints.entries import ModelEntry
 from eyechart.checkpoints.preprocessing import Batch, Geometry, Preprocessing
 from eyechart.checkpoints.sources.base import Surroundings
@@ -42,7 +42,7 @@ class PythonSpec(ModelEntry):
     source: Literal["python"]
     factory: str = Field(pattern=r"^[\w.]+:\w+$")
     version: str | None = Field(default=None, min_length=1)
-    returns: Literal["logits", "probabilities", "labels"] = "logits"
+    returns: Returns | Literal["labels"] = "logits"
 
 
 def weights(spec: PythonSpec, root: Path) -> str:  # noqa: ARG001  # every source answers the same call
@@ -67,10 +67,7 @@ def load(spec: PythonSpec, around: Surroundings) -> Checkpoint:
         if spec.returns == "labels":
             return _one_of(np.asarray(model(batch)), len(around.labels))
         answers = np.asarray(model(batch), dtype=np.float32)
-        if spec.returns == "logits":
-            return answers
-        with np.errstate(divide="ignore"):
-            return np.log(answers)
+        return as_logits(answers, spec.returns)
 
     own: Any = getattr(model, "features", None)
 

@@ -11,7 +11,7 @@ from eyechart.checkpoints import heads
 from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
 from eyechart.checkpoints.entries import ModelEntry, PreprocessingEntry
 from eyechart.checkpoints.preprocessing import BLACK, Geometry, Preprocessing, Size, gray_of, resize_before_crop, square
-from eyechart.checkpoints.sources import hub
+from eyechart.checkpoints.sources import hub, towers
 from eyechart.checkpoints.sources.base import (
     Surroundings,
     TorchAnswers,
@@ -84,7 +84,7 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
         assumed=_assumed(spec, module),
     )
     answers = TorchAnswers(module, preprocessing, around, own_size(module), resized, embedded=pooled)
-    return Checkpoint(resolved, answers, note, answers.features, answers.batching)
+    return Checkpoint(resolved, answers, note, answers.features, answers.batching, answers.effort)
 
 
 def _assumed(spec: TimmSpec, module: Any) -> str:
@@ -110,12 +110,13 @@ def _build(spec: TimmSpec, classes: int, root: Path) -> Any:
 
 def _require_own_head(spec: TimmSpec, own: int, classes: int) -> None:
     """Refuse another number of classes: timm would put a head of random weights in place of the published one."""
-    if own != classes:
-        advice = heads.advice(own, classes)
-        raise SpecError(
-            f"the published weights of {spec.named!r} answer with {own} classes, the label space has {classes}"
-            f"{'; ' * bool(advice)}{advice}"
-        )
+    if own == classes:
+        return
+    advice = heads.advice(own, classes) if own else f"without classes, {towers.FINE_TUNE}"
+    raise SpecError(
+        f"the published weights of {spec.named!r} answer with {own} classes, the label space has {classes}"
+        f"{'; ' * bool(advice)}{advice}"
+    )
 
 
 def _created(spec: TimmSpec, classes: int, root: Path) -> Any:
@@ -130,6 +131,8 @@ def _created(spec: TimmSpec, classes: int, root: Path) -> Any:
         tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{name}.*")]
         raise SpecError(f"timm has no tag {spec.named!r}: {nearest(spec.named.partition('.')[2], tags)}") from error
     if published is not None and not spec.weights:
+        if without_classes := towers.instead_of(published):
+            raise SpecError(f"the published weights of {spec.named!r}: {without_classes}")
         _require_own_head(spec, published.num_classes, classes)
     try:
         return timm.create_model(

@@ -28,7 +28,7 @@ class Figure:
     """What one figure shows.
 
     name      of its files, without their endings
-    kind      how it is drawn: one of `drawing.KINDS`
+    kind      how it is drawn: one of `drawing.KINDS`, or `table`, which is read and not drawn
     property  the property that it illustrates
     models    whose numbers it shows
     claims    ids of the claims that it belongs to, see `claim_id`

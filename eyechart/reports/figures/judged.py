@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from eyechart.images.image_set import ImageSet
 from eyechart.judge.claims import Claim
 from eyechart.judge.evidence import Evidence
 from eyechart.judge.verdict import Outcome, Verdict
@@ -17,12 +18,16 @@ from eyechart.reports.report import claim_id
 
 @dataclass(frozen=True)
 class Judged:
-    """What was judged: the run, the claims that were reported, their verdicts, and the models in the zoo's order."""
+    """What was judged: the run, the claims that were reported, their verdicts, and the models in the zoo's order.
+
+    `images` gives an image set by its name, or raises BlockedError.
+    """
 
     run: Run
     claims: Sequence[Claim]
     verdicts: Sequence[Verdict]
     models: Sequence[str]
+    images: Callable[[str], ImageSet]
 
     @cached_property
     def _claim_of(self) -> dict[tuple[str, str, str | None], Claim]:

@@ -11,18 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.errors import EyechartError, printable
-from eyechart.reports.figures import accuracies, calibration, invariance, mistakes, sweeps
-from eyechart.reports.figures.drawing import HOW, can_draw, drawn, is_wanted, mark_of
+from eyechart.reports.figures import accuracies, calibration, checkpoints, invariance, mistakes, sweeps
+from eyechart.reports.figures.classes import classes_of
+from eyechart.reports.figures.drawing import HOW, KINDS, can_draw, drawn, is_wanted, mark_of
 from eyechart.reports.figures.figure import Figure, as_csv
 from eyechart.reports.figures.judged import Judged
+from eyechart.reports.figures.pictures import FOLDER as PICTURES
+from eyechart.reports.figures.pictures import Pictures
 from eyechart.reports.report import write_text
 
 FOLDER = "figures"
 INDEX = "index.json"
 
 SOURCES: tuple[Callable[[Judged], Iterator[Figure]], ...] = (
-    accuracies.shifted_accuracies, mistakes.error_ratios, mistakes.shape_biases, calibration.reliabilities,
-    sweeps.corruptions, accuracies.transfer_accuracies, sweeps.factor_sweeps, invariance.invariances,
+    checkpoints.checkpoints, accuracies.shifted_accuracies, mistakes.error_ratios, mistakes.shape_biases,
+    calibration.reliabilities, sweeps.corruptions, accuracies.transfer_accuracies, sweeps.factor_sweeps,
+    invariance.invariances,
 )  # fmt: skip
 """What makes figures of a run, in the order in which they are shown."""
 
@@ -34,12 +38,14 @@ def write_figures(reports: Path, judged: Judged) -> list[str]:
     """
     folder, troubles = reports / FOLDER, []
     entries: list[dict[str, Any]] = []
+    pictures = Pictures(judged, folder / PICTURES)
     try:
         for source in SOURCES:
             troubles += _written(folder, source, judged, entries)
-        _keep_only(folder, {entry[each] for entry in entries for each in ("csv", "svg")})
-        write_text(folder / INDEX, json.dumps({"figures": entries, "pictures": {}, "classes": {}}, indent=1) + "\n")
-        return [*troubles, *draw_figures(reports)]
+        shown, classes, more = _beside(judged, pictures)
+        _keep_only(folder, {entry[each] for entry in entries for each in ("csv", "svg")} | pictures.names)
+        write_text(folder / INDEX, _as_json({"figures": entries, "pictures": shown, "classes": classes}))
+        return [*troubles, *more, *draw_figures(reports)]
     except (EyechartError, OSError) as error:
         return [*troubles, f"not written: {_line(error)}"]
 
@@ -56,6 +62,8 @@ def draw_figures(reports: Path) -> list[str]:
         return []
     missing = 0
     for entry in index["figures"]:
+        if entry["kind"] not in KINDS:
+            continue
         path = folder / f"{entry['name']}.svg"
         try:
             missing += not _draw(folder, entry, path)
@@ -63,7 +71,7 @@ def draw_figures(reports: Path) -> list[str]:
             troubles.append(f"{path.name} is not drawn: {_line(error)}")
             path.unlink(missing_ok=True)
         entry["svg"] = path.name if path.exists() else None
-    write_text(folder / INDEX, json.dumps(index, indent=1) + "\n")
+    write_text(folder / INDEX, _as_json(index))
     return [*troubles, *([f"{missing} as data only, in {folder}; to draw them: {HOW}"] if missing else [])]
 
 
@@ -86,9 +94,10 @@ def _written(
     try:
         for figure in source(judged):
             write_text(folder / f"{figure.name}.csv", as_csv(figure.rows))
+            drawing = f"{figure.name}.svg" if figure.kind in KINDS else None
             entries.append({
                 "name": figure.name, "kind": figure.kind, "title": figure.title, "caption": figure.caption,
-                "property": figure.property, "models": list(figure.models), "svg": f"{figure.name}.svg",
+                "property": figure.property, "models": list(figure.models), "svg": drawing,
                 "csv": f"{figure.name}.csv", "claims": list(figure.claims),
             })  # fmt: skip
     except Exception as error:  # whatever a measure or a library raises, the run is judged
@@ -96,10 +105,30 @@ def _written(
     return []
 
 
+def _beside(judged: Judged, pictures: Pictures) -> tuple[dict[str, Any], Mapping[str, Any], list[str]]:
+    """The images of open claims, the classes of models, and what went wrong."""
+    troubles = []
+    shown: dict[str, Any] = {}
+    classes: Mapping[str, Any] = {}
+    try:
+        shown = pictures.of_claims()
+    except Exception as error:  # whatever reading or shrinking an image raises, the run is judged
+        troubles.append(f"no images of claims: {_line(error)}")
+    try:
+        classes = classes_of(judged)
+    except Exception as error:
+        troubles.append(f"no table of classes: {_line(error)}")
+    return shown, classes, troubles
+
+
 def _keep_only(folder: Path, names: set[str]) -> None:
-    for path in [*folder.glob("*.csv"), *folder.glob("*.svg")]:
+    for path in [*folder.glob("*.csv"), *folder.glob("*.svg"), *folder.glob(f"{PICTURES}/*.jpg")]:
         if path.name not in names:
             path.unlink(missing_ok=True)
+
+
+def _as_json(index: Mapping[str, Any]) -> str:
+    return json.dumps(index, indent=None, separators=(",", ":")) + "\n"
 
 
 def _line(error: Exception) -> str:
