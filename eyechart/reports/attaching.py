@@ -39,7 +39,7 @@ def complete(results: Path, reports: Path, verdicts: Iterable[Verdict], *, lenie
     attachments, left = _attachments(results, reports / FOLDER, claims)
     for path in sorted(results.glob("*-result.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
-        named = next((each["value"] for each in result.get("labels", ()) if each["name"] == LABEL), None)
+        named = next((str(each["value"]) for each in result.get("labels", ()) if each["name"] == LABEL), "")
         claim = claims.get(named)
         if claim is None:
             continue

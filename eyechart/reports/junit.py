@@ -35,9 +35,10 @@ def rearranged(xml: str, lost: Iterable[str] = (), *, undecided_is: str = "failu
         case = ET.Element("testcase", classname=OTHER, name=nodeid, time="0.000")
         ET.SubElement(case, "error", type="lost", message="it was collected and never reported")
         suites.setdefault(OTHER, []).append(case)
-    root = ET.Element("testsuites", name="eyechart", **_counts([case for cases in suites.values() for case in cases]))
+    every = [case for cases in suites.values() for case in cases]
+    root = ET.Element("testsuites", {"name": "eyechart", **_counts(every)})
     for name, cases in sorted(suites.items()):
-        child = ET.SubElement(root, "testsuite", name=name, **_counts(cases), **about)
+        child = ET.SubElement(root, "testsuite", {"name": name, **_counts(cases), **about})
         child.extend(cases)
     stream = io.StringIO()
     ET.ElementTree(root).write(stream, encoding="unicode", xml_declaration=True)
