@@ -135,7 +135,7 @@ class RayEngine:
             except Exception as error:  # Ray's own: what is there is kept, and the next model has actors of its own
                 blocked = BlockedError(f"ray gave up on {model}: {_first_line(error)}")
                 for need in dict.fromkeys(need for order in of_model for need, _ in order.keys):
-                    if need not in self._run.addresses:
+                    if not self._run.addresses.is_settled(need):
                         refuse(jobs[need], blocked)
 
     def _of_model(
@@ -149,7 +149,7 @@ class RayEngine:
             for need, table, error in answered.answers:
                 if error is None:
                     yield jobs[need], answered.order.rows, table
-                elif need not in run.addresses:
+                elif not run.addresses.is_settled(need):
                     refuse(jobs[need], error)
 
 
