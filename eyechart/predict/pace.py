@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from eyechart.digest import digest
 from eyechart.errors import StoreError
@@ -21,14 +21,14 @@ def filled(images: int, batch: int) -> int:
 
 
 class Pace:
-    """Seconds per image in a batch of each model, and per image read of each set, on this run's device and precision.
+    """Seconds per image in a batch of each model, and per crop of each set, on this run's device at its precision.
 
     A batch that is filled up costs as much as a full one, so its pace is that of all its images.
     """
 
-    def __init__(self, run: Run) -> None:
-        """Time the predict phase of `run`."""
-        self._run = run
+    def __init__(self, run: Run, answered: Callable[[int, str], None] = lambda *_: None) -> None:
+        """Time the predict phase of `run`; `answered` is told how many answers a model has given."""
+        self._run, self._answered = run, answered
         self._seconds: dict[Part, float] = defaultdict(float)
         self._images: dict[Part, int] = defaultdict(int)
         self._batch: dict[Part, int] = {}
@@ -39,12 +39,12 @@ class Pace:
         self._batch[("model", name)] = batch
         with self._of(("model", name), filled(images, batch)):
             yield
+        self._answered(images, name)
 
-    @contextlib.contextmanager
-    def of_set(self, name: str, images: int) -> Iterator[None]:
-        """Time the reading of so many images of a set."""
-        with self._of(("set", name), images):
-            yield
+    def reading(self, name: str, crops: int, seconds: float) -> None:
+        """Note what it took to read images of a set and make so many crops of them."""
+        self._seconds[("set", name)] += seconds
+        self._images[("set", name)] += crops
 
     @contextlib.contextmanager
     def _of(self, part: Part, images: int) -> Iterator[None]:

@@ -17,19 +17,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from eyechart.digest import bytes_digest
 from eyechart.errors import BlockedError, DamagedError, StoreError
-from eyechart.store import parts, proof
+from eyechart.store import holding, parts, proof
+from eyechart.store.keys import Keys, digest_of
 from eyechart.store.mirror import Mirror
 from eyechart.store.parts import Part, Partial, Rows
 from eyechart.store.setting_aside import set_aside
 from eyechart.store.writing import TEMPORARY, atomically
 
 T = TypeVar("T")
-Keys = NDArray[np.str_]
 
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 """Nothing to read there."""
@@ -66,7 +65,7 @@ class Store:
             about = keys
             if not complete:
                 about = keys[np.isin(keys, table.read(["key"])["key"].to_numpy().astype(np.str_))]
-            if table.meta["keys"] != _digest_of(about):
+            if table.meta["keys"] != digest_of(about):
                 raise proof.UnprovedError("it is about other images, or in another order")
             return True
 
@@ -140,7 +139,7 @@ class Store:
         they are dropped, and the next run begins anew.
         """
         name, folder = _table(key), self.root / _partial(key)
-        about = {**meta, **by, "name": name, "rows": len(keys), "keys": _digest_of(keys)}
+        about = {**meta, **by, "name": name, "rows": len(keys), "keys": digest_of(keys)}
 
         def read(part: Part) -> pa.Table:
             return self._required(part.name, self._read_all)
@@ -259,25 +258,25 @@ class Store:
     def writing(self, on_wait: Callable[[], None]) -> Iterator[None]:
         """Hold the store for one run: a second one waits, then finds everything done.
 
-        The lock belongs to the process and goes with it, however it ends. Raises StoreError where the folder
-        cannot be written to.
+        The lock belongs to the process and goes with it, however it ends. `on_wait` is called every half minute.
+        Raises StoreError where the folder cannot be written to.
         """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.root / "lock")
+        with contextlib.ExitStack() as held:
             try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                on_wait()
-                lock.acquire()
-        except OSError as error:
-            raise StoreError(
-                f"store {self.root}: cannot be written to ({error.strerror}). Give another folder: --store DIR"
-            ) from error
-        try:
+                held.enter_context(holding.holding(self.root, on_wait))
+            except OSError as error:
+                raise StoreError(
+                    f"store {self.root}: cannot be written to ({error.strerror}). Give another folder: --store DIR"
+                ) from error
             yield
-        finally:
-            lock.release()
+
+    def waiting(self) -> str:
+        """Say which run holds the store, and how far it is."""
+        return holding.waiting(self.root)
+
+    def note(self, text: str) -> None:
+        """Say how far this run is, which holds the store, for others that wait for it."""
+        holding.note(self.root, text)
 
     def _open(self, path: Path) -> proof.Table:
         """Open a table that states the name it has here."""
@@ -325,11 +324,6 @@ class Store:
             raise StoreError(f"store {self.root}: cannot write {path.name} ({error.strerror or error})") from error
         if self._mirror:
             self._mirror.put(name, path)
-
-
-def _digest_of(keys: Keys) -> str:
-    """Digest names in their order."""
-    return bytes_digest("\0".join(keys.tolist()).encode())
 
 
 def _table(key: str) -> str:
