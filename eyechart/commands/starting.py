@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from eyechart.commands.saying import say
@@ -20,12 +20,12 @@ zoos:
       validation: {{role: validation, reader: folder, path: {images}, label_space: {label_space}}}
     models:
       candidate:
-        source: timm
-        architecture: {architecture}
-        weights: {weights}
-        # Whose preprocessing it was trained with: `pretrained: TAG` (timm's tag), or
-        # `preprocessing: {{resize: 256, crop: 224, interpolation: bicubic, mean: [...], std: [...]}}`
+{model}
 """
+
+PREPROCESSING = """\
+        # Whose preprocessing it was trained with: `pretrained: TAG` (its library's tag), or
+        # `preprocessing: {resize: 256, crop: 224, interpolation: bicubic, mean: [...], std: [...]}`"""
 
 BEHAVIOR = '''\
 """What this project promises beyond what ships with Eyechart: a test is a sentence and a claim."""
@@ -48,34 +48,6 @@ import sys
 collect_ignore_glob = [] if "eyechart.fixtures.plugin" in sys.modules else ["*"]
 '''
 
-WORKFLOW = """\
-# Judges what models.yaml names. The exit code is the gate: 0 every promise is kept, 1 one is broken or could not be
-# measured, 10 the images leave one open (`--inconclusive skip` lets that through). Weights and images must be here:
-# in the repository (LFS), or fetched by a step of your own before `eyechart run`.
-name: eyechart
-on: [pull_request, workflow_dispatch]
-permissions:
-  contents: read
-jobs:
-  judge:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-        with: {lfs: true}
-      - uses: actions/setup-python@v5
-        with: {python-version: "3.12", cache: pip, cache-dependency-path: .github/workflows/eyechart.yml}
-      - run: pip install eyechart --extra-index-url https://download.pytorch.org/whl/cpu
-      - uses: actions/cache@v4  # predictions: what did not change is not predicted again
-        with:
-          path: .eyechart/store
-          key: eyechart-${{ github.run_id }}
-          restore-keys: eyechart-
-      - run: eyechart run
-      - uses: actions/upload-artifact@v4
-        if: always()
-        with: {name: eyechart, path: reports/}
-"""
-
 IGNORED = (".eyechart/", "reports/")
 
 
@@ -90,14 +62,14 @@ def write(file: Path, text: str) -> None:
     say(f"wrote {name}")
 
 
-def models_yaml(architecture: str, weights: str, images: str, classes: Sequence[str]) -> str:
-    """A zoo of one checkpoint and one folder of images whose class folders are `classes`."""
+def models_yaml(model: Mapping[str, str], images: str, classes: Sequence[str]) -> str:
+    """A zoo of one checkpoint, by the keys of its entry, and one folder of images whose class folders are `classes`."""
+    entry = [f"        {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in model.items()]
     return MODELS.format(
         suite=SUITE,
         images=json.dumps(images, ensure_ascii=False),
         label_space=_label_space(classes),
-        architecture=json.dumps(architecture, ensure_ascii=False),
-        weights=json.dumps(weights, ensure_ascii=False),
+        model="\n".join([*entry, *([PREPROCESSING] if "weights" in model else [])]),
     )
 
 
