@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 
 import pytest
 
 from eyechart.commands.main import main
+from eyechart.predict.locating import Locator
+from eyechart.predict.run import Run, Settings
+from eyechart.progress import Progress
 from eyechart.zoo.zoo import read_zoo
 from tests.harness import ROOT
 from tests.image_files import encoded, folder, put, shard
@@ -129,3 +133,17 @@ def test_usage(arguments, capsys):
     with pytest.raises(SystemExit):
         main(arguments)
     capsys.readouterr()
+
+
+def test_a_run_says_of_which_sets_something_is_to_be_said(tmp_path):
+    """Once for all sets that share a remark: corrupted copies have those of the images they are made of."""
+    folder(tmp_path / "data/parts", ["bolt/a.png", "bolt/b.heic"])
+    zoo(tmp_path, parts={"path": "parts"})
+    run = Run(read_zoo(tmp_path / "models.yaml", "paper"), Settings(tmp_path / "store", tmp_path / "data"))
+    locator = Locator(run, Progress(io.StringIO()))
+    for name in ("parts", "parts-corrupted"):
+        locator.images(name)
+    assert run.remarks() == {
+        "1 files are no images of a kind that is read (1 .heic): bolt/b.heic": ["parts", "parts-corrupted"],
+        "1 of 2 classes have no image: nut": ["parts", "parts-corrupted"],
+    }
