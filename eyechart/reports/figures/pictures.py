@@ -182,9 +182,9 @@ def most_telling(judged: Judged, verdict: Verdict) -> Telling | None:
     wrong = ~answers.correct & inside
     preferred, textures = wrong, None
     if verdict.measure == "shape_bias":
-        names = np.array([*judged.run.zoo.labels(claim.image_set).names, ""])
-        textures = evidence.cues.textures.tolist()
-        preferred = wrong & (names[np.clip(answers.predicted, -1, len(names) - 1)] == textures)
+        by_texture = evidence.cues.textures
+        textures = np.array(judged.run.zoo.labels(claim.image_set).names)[by_texture].tolist()
+        preferred = wrong & (answers.predicted == by_texture)
     if claim.versus:
         with contextlib.suppress(BlockedError, NotApplicableError, KeyError):
             theirs = Evidence(judged.run, claim, claim.versus).predictions
