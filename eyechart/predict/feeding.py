@@ -53,7 +53,9 @@ def workers_that_pay(*, accelerated: bool) -> int:
         return 0
     import torch
 
-    return max(0, min(MOST, len(os.sched_getaffinity(0)) // max(1, torch.cuda.device_count()) - 1))
+    # macOS cannot say which processors are this process's
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(0, min(MOST, processors // max(1, torch.cuda.device_count()) - 1))
 
 
 _CUT_OFF = (ConnectionError, EOFError, FileNotFoundError)
