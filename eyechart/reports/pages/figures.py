@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from eyechart.reports.figures.figure import read_csv
 from eyechart.reports.figures.writing import FOLDER, INDEX
 
 SVG = "http://www.w3.org/2000/svg"
@@ -32,7 +33,10 @@ _FETCHES = re.compile(r"@import|url\(\s*['\"]?(?!#|['\"])", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: what is said of it, the SVG as markup (None where nothing could draw it), its CSV as a data URI."""
+    """A figure: what is said of it, the SVG as markup (None where nothing could draw it), its CSV as a data URI.
+
+    One that is a table has its cells in `table`, the headings first.
+    """
 
     name: str
     title: str
@@ -44,6 +48,7 @@ class Drawing:
     width: str
     height: str
     csv: str | None
+    table: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)
@@ -105,8 +110,10 @@ def _drawing(entry: Mapping[str, Any], folder: Path) -> Drawing:
     size = re.search(r'viewBox="\S+ \S+ ([\d.]+) ([\d.]+)"', svg or "")
     width, height = size.groups() if size else ("", "")
     models = tuple(map(str, entry.get("models") or ()))
-    table = _data_uri(_inside(folder, entry.get("csv")))
-    return Drawing(name, title, caption, about, models, svg, f"{_prefix(name)}svg", width, height, table)
+    data = _inside(folder, entry.get("csv"))
+    cells = as_cells(data.read_bytes().decode("utf-8")) if data and entry.get("kind") == "table" else ()
+    uri = _data_uri(data)
+    return Drawing(name, title, caption, about, models, svg, f"{_prefix(name)}svg", width, height, uri, cells)
 
 
 def _picture(entry: Mapping[str, Any], folder: Path) -> Picture:
@@ -115,6 +122,21 @@ def _picture(entry: Mapping[str, Any], folder: Path) -> Picture:
     sure = entry.get("confidence")
     thumbnail, changed = (_data_uri(_inside(folder, entry.get(name))) for name in ("thumbnail", "changed"))
     return Picture(key, label, answer, None if sure is None else float(sure), thumbnail, changed, sentence)
+
+
+def as_cells(table: str) -> list[list[str]]:
+    """Cells of a CSV as a reader wants them: thousands apart, limits in the cell of their value, empty columns away."""
+    rows = read_csv(table)
+    columns = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
+    shown = [name for name in columns if not (name.endswith((" low", " high")) and name.rpartition(" ")[0] in columns)]
+    return [[name.replace("_", " ") for name in shown], *([_cell(row, name) for name in shown] for row in rows)]
+
+
+def _cell(row: Mapping[str, str], name: str) -> str:
+    text, low, high = row[name], row.get(f"{name} low"), row.get(f"{name} high")
+    if low and high:
+        return f"{float(text):.3f} [{float(low):.3f}, {float(high):.3f}]"
+    return f"{int(text):,}" if text.isdecimal() else text
 
 
 def _inside(folder: Path, name: object) -> Path | None:
