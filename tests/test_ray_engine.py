@@ -119,13 +119,13 @@ def test_a_machine_with_other_weights_is_refused(zoo, tmp_path):
     """What an actor would keep under another key is not taken for an answer; nor is what it cannot read."""
     need = Need("net", "photos")
     run = Run(zoo, Settings(tmp_path, device="cpu"))
-    actor = Answering(zoo, run.settings)
+    actor = Answering(zoo, run.settings, set())
     key = Locator(run, Progress(io.StringIO())).job(need).key
     [(_, table, error)] = actor.answer(Order("photos", np.arange(40), ((need, key),))).answers
     assert error is None
     assert len(table) == 40
     [(refused, table, error)] = (
-        Answering(zoo, run.settings).answer(Order("photos", np.arange(40), ((need, "0" * 32),))).answers
+        Answering(zoo, run.settings, set()).answer(Order("photos", np.arange(40), ((need, "0" * 32),))).answers
     )
     assert refused == need
     assert table is None

@@ -16,8 +16,11 @@ Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
 
-BEST = 10
+BEST = 16
 """Best answers that a condensed table keeps of each image."""
+
+FEW = 2 * BEST
+"""Classes up to which their logits take about as little room as what is kept in place of them: they are all kept."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def softmax(logits: NDArray[Any]) -> Floats:
 
 
 def condensed(logits: NDArray[np.float32], labels: Ints) -> dict[str, NDArray[Any]]:
-    """What stands in a table in place of logits (n, classes), where no claim asks for them.
+    """What a table keeps of logits (n, classes), and in place of them where no claim asks for them.
 
     best              (n, BEST) uint16 or uint32  the best answers, best first; of equal ones the first class
     best_log_share    (n, BEST) float32  natural logarithms of their probabilities

@@ -14,7 +14,7 @@ import pyarrow as pa
 from eyechart.images.image_set import ImageSet, RawImages
 from eyechart.images.views import ORIGINAL, View
 from eyechart.images.views import VERSION as VIEWS_VERSION
-from eyechart.measures.predictions import Ints
+from eyechart.measures.predictions import BEST, FEW, Ints, condensed
 from eyechart.predict.needs import FEATURES, Need, protocol_of
 from eyechart.predict.run import Cost, Run, versions
 
@@ -28,13 +28,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A need, the key under which what meets it is kept, and what it takes; features and probes have no readout."""
+    """A need, the key under which what meets it is kept, and what it takes; features and probes have no readout.
+
+    `keeps_logits` says whether its table does, or only the best answers.
+    """
 
     need: Need
     key: str
     checkpoint: Checkpoint
     images: ImageSet
     readout: Readout | None
+    keeps_logits: bool
 
     def geometry(self, view: View) -> Geometry:
         """How the checkpoint sees this image set under a view."""
@@ -77,11 +81,13 @@ def predictions_table(job: Job, rows: Ints, answers: Answers, padded: Sequence[f
     else:
         exact = logits.astype(np.float64)
         shifted = np.exp(exact - exact.max(axis=1, keepdims=True))
-        columns |= {
-            "predicted": exact.argmax(axis=1),
-            "confidence": 1.0 / shifted.sum(axis=1),
-            "logits": _matrix(logits),
-        }
+        columns |= {"predicted": exact.argmax(axis=1), "confidence": 1.0 / shifted.sum(axis=1)}
+        stored = np.ascontiguousarray(logits, dtype=np.float32)
+        if logits.shape[1] > FEW:
+            kept = condensed(stored, job.images.labels[rows])
+            columns |= {name: _matrix(values) if values.ndim > 1 else values for name, values in kept.items()}
+        if job.keeps_logits:
+            columns["logits"] = _matrix(stored)
     if padded:
         columns["padded"] = pa.array(padded, pa.float64())
     return pa.table(columns)
@@ -89,17 +95,22 @@ def predictions_table(job: Job, rows: Ints, answers: Answers, padded: Sequence[f
 
 def features_table(images: ImageSet, rows: Ints, features: Floats) -> pa.Table:
     """The embeddings of the images `rows`."""
-    return pa.table({"key": images.keys[rows].tolist(), "label": images.labels[rows], FEATURES: _matrix(features)})
+    matrix = _matrix(np.asarray(features, dtype=np.float32))
+    return pa.table({"key": images.keys[rows].tolist(), "label": images.labels[rows], FEATURES: matrix})
 
 
 def _matrix(values: Any) -> pa.FixedSizeListArray:
-    flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).ravel())
+    flat = pa.array(np.ascontiguousarray(values).ravel())
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
-def means_of(run: Run) -> dict[str, Any]:
-    """With what a run predicts: a table is made by one device and one set of libraries, and says which."""
-    return {"device": run.settings.device, "versions": versions()}
+def means_of(run: Run, job: Job) -> dict[str, Any]:
+    """With what a run predicts: a table is made by one device and one set of libraries, and says which.
+
+    It also keeps logits of all its images or of none.
+    """
+    means = {"device": run.settings.device, "versions": versions()}
+    return means if job.keeps_logits else means | {"keeps": f"{BEST} best answers"}
 
 
 def meta_of(job: Job, **more: Any) -> dict[str, Any]:
@@ -120,7 +131,7 @@ def meta_of(job: Job, **more: Any) -> dict[str, Any]:
 
 def finish(run: Run, job: Job) -> None:
     """Join what was kept of a table. Raises BlockedError where it is not all of it."""
-    run.store.finish(job.key, meta_of(job), job.images.keys, means_of(run))
+    run.store.finish(job.key, meta_of(job), job.images.keys, means_of(run, job))
 
 
 def keep_contract(run: Run, job: Job) -> None:
@@ -172,8 +183,8 @@ def keep_probe(run: Run, job: Job, rows: Ints, learned: tuple[ImageSet, str], as
     probe = probes.fit(_features(run, key), images.labels, images.keys, classes, protocol_of(job.need))
     logits = probe.logits(_features(run, asked)[rows], job.images.keys[rows])
     meta = meta_of(job, fitted_on=images.fingerprint, probe=probe.record)
-    run.store.write_part(job.key, 0, predictions_table(job, rows, logits), means_of(run))
-    run.store.finish(job.key, meta, job.images.keys[rows], means_of(run))
+    run.store.write_part(job.key, 0, predictions_table(job, rows, logits), means_of(run, job))
+    run.store.finish(job.key, meta, job.images.keys[rows], means_of(run, job))
 
 
 def _features(run: Run, key: str) -> Any:

@@ -19,13 +19,14 @@ from eyechart.errors import BlockedError, DeviceError, EyechartError, NotApplica
 from eyechart.images.entries import labels_of
 from eyechart.images.image_set import ImageSet
 from eyechart.images.views import View
-from eyechart.measures.predictions import Bools
+from eyechart.measures.predictions import FEW, Bools
 from eyechart.predict.answering import Job
 from eyechart.predict.contracts import Finding
 from eyechart.predict.needs import FEATURES, Need, protocol_of
 from eyechart.predict.recorded import RecordedAnswers
 from eyechart.predict.run import Run, versions
 from eyechart.predict.searches import Found
+from eyechart.predict.tables import is_condensed
 from eyechart.progress import Progress
 from eyechart.recordings.spec import RecordedSpec
 from eyechart.zoo.indexing import read_image_set, read_training_images
@@ -52,6 +53,7 @@ class Locator:
         self._images: dict[str, ImageSet] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
         self._unseen: dict[str, Bools] = {}
+        self._said: set[str] = set()
 
     def images(self, name: str) -> ImageSet:
         """Index an image set, or the training images of one, once. Raises BlockedError where it cannot be."""
@@ -172,11 +174,23 @@ class Locator:
         store = self.run.store
         if need.is_table:
             keys = self.images(need.image_set).keys
-            return store.has_table(key, keys[self.unseen(need.image_set)] if need.is_probe else keys)
+            there = store.has_table(key, keys[self.unseen(need.image_set)] if need.is_probe else keys)
+            if there and self.run.asks_logits(need) and is_condensed(store.columns(key)):
+                self._say_once(
+                    f"{need.model} on {need.image_set} under {need.view}: a claim asks for all logits, which the store "
+                    "did not keep; predicting them anew"
+                )
+                return False
+            return there
         if need.contract:
             return store.read_json("contracts", key, Finding.from_json) is not None
         outcome = store.read_json("searches", key, Found.from_json)
         return outcome is not None and (not outcome.examples or store.read_picture(key) is not None)
+
+    def _say_once(self, message: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            self._progress.say(message)
 
     def whole(self, need: Need) -> Need:
         """The need whose predictions meet this one: for a part of an image set, that for the whole."""
@@ -225,7 +239,12 @@ class Locator:
         """What it takes to meet a need. Raises BlockedError or NotApplicableError where that is not to be had."""
         checkpoint, images = self.checkpoint(need.model), self.images(need.image_set)
         readout = None if need.view == FEATURES or need.is_probe else self.readout(need)
-        return Job(need, self.key(checkpoint.resolved, need), checkpoint, images, readout)
+        return Job(need, self.key(checkpoint.resolved, need), checkpoint, images, readout, self._keeps_logits(need))
+
+    def _keeps_logits(self, need: Need) -> bool:
+        if not need.is_table or need.view == FEATURES:
+            return True
+        return self.run.asks_logits(need) or len(self.run.zoo.labels(need.image_set)) <= FEW
 
     def readout(self, need: Need) -> Readout:
         """How a model's answers become answers in the image set's label space."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from eyechart.errors import BlockedError, NotApplicableError
@@ -95,6 +95,14 @@ class Addresses(Mapping[Need, Address]):
     def share(self, need: Need, other: Need) -> None:
         """Note that what meets, or keeps from being met, another need does so for this one, unless it has its own."""
         self._known.setdefault(need, self._known[other])
+
+    def drop(self, needs: Iterable[Need]) -> dict[Need, Address]:
+        """Forget where needs are met, or why they are not, so that they are looked for again; gives what was known."""
+        return {need: self._known.pop(need) for need in list(needs) if need in self._known}
+
+    def restore(self, known: Mapping[Need, Address]) -> None:
+        """Take back what was dropped."""
+        self._known.update(known)
 
     def block(self, model: str, reason: str) -> None:
         """Block all that is asked of a model, but what does not apply to it."""

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from eyechart.errors import BlockedError, NotApplicableError, StoreError
+from eyechart.errors import BlockedError, EyechartError, NotApplicableError, StoreError
 from eyechart.measures.awaiting import Wanted
 from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import (
@@ -101,7 +101,7 @@ class Predictor:
             for need in sorted(in_looks | self.following(needs)):
                 if not self.locator.begin(need):
                     for job in self._jobs([self.locator.whole(need)]):
-                        self.run.store.begin(job.key, meta_of(job), means_of(self.run))
+                        self.run.store.begin(job.key, meta_of(job), means_of(self.run, job))
                     self.locator.begin(need)
         met = {need: self.run.addresses[need] for need in in_looks | self.following(needs)}
         self._begun |= {address.key: self.locator.whole(need) for need, address in met.items() if address.partly}
@@ -120,7 +120,7 @@ class Predictor:
                 for job in self._jobs([self.locator.whole(Need(model, image_set, view))]):
                     jobs[job.key] = job
                     rows[job.key] = np.union1d(rows.get(job.key, more), more)
-            anew = [self.run.store.begin(key, meta_of(job), means_of(self.run)) for key, job in jobs.items()]
+            anew = [self.run.store.begin(key, meta_of(job), means_of(self.run, job)) for key, job in jobs.items()]
             self._predict(list(jobs.values()), rows)
             for job in jobs.values():
                 self.run.addresses.settle(job.need, job.key)
@@ -141,6 +141,19 @@ class Predictor:
     def is_stored(self, need: Need) -> bool:
         """Whether a need is met already; one that never can be is not, and its address says why."""
         return self.locator.locate(need) and not self.run.addresses[need].blocked
+
+    def keep_logits(self, need: Need) -> None:
+        """Predict a table anew that did not keep the logits which a claim turns out to ask for.
+
+        Raises BlockedError where that cannot be done; what there is goes on to meet all other claims.
+        """
+        before = self.run.addresses.drop({need, self.locator.whole(need)})
+        try:
+            self.prepare({need})
+            self.run.address(need)
+        except EyechartError as error:
+            self.run.addresses.restore(before)
+            raise BlockedError(f"its logits were not kept, and cannot be had now: {error}") from error
 
     def following(self, needs: Iterable[Need]) -> set[Need]:
         """What turns out to be needed: predictions under the changes that verdicts on searches are measured under."""
@@ -174,8 +187,8 @@ class Predictor:
 
     def _compute(self, missing: list[Need]) -> None:
         asked = list(self._jobs(missing))
-        # two names of one checkpoint are answered once
-        jobs = {job.key: job for job in asked}
+        # two names of one checkpoint are answered once, with logits where either asks for them
+        jobs = {job.key: job for job in sorted(asked, key=lambda job: job.keeps_logits)}
         probes = [job for job in jobs.values() if job.need.is_probe]
         embedded = [job for probe in probes for job in self._embedding_jobs(probe)]
         embeddings = {job.key: job for job in embedded}
@@ -255,7 +268,7 @@ class Predictor:
         self._progress.start(sum(len(wanted.get(job.key, job.images.keys)) for job in jobs))
         try:
             for job, rows, table in self._engine.answers(self._leases(jobs, wanted, due), self._refuse):
-                self.run.store.write_part(job.key, rows, table, means_of(self.run))
+                self.run.store.write_part(job.key, rows, table, means_of(self.run, job))
                 self._progress.step(len(table), f"{job.need.model} {job.need.image_set} {job.need.view}")
                 due[job.key] -= len(rows)
                 if not due[job.key] and not self._is_settled(job.need):
@@ -272,7 +285,8 @@ class Predictor:
         """
         for name in dict.fromkeys(job.need.image_set for job in jobs):
             images, asking = self.locator.images(name), [job for job in jobs if job.need.image_set == name]
-            lacks = np.array([~self.run.store.answered(job.key, len(images), means_of(self.run)) for job in asking])
+            answered = [self.run.store.answered(job.key, len(images), means_of(self.run, job)) for job in asking]
+            lacks = ~np.array(answered)
             for number, job in enumerate(asking):
                 due[job.key] = int(np.count_nonzero(lacks[number]))
                 if not due[job.key]:

@@ -59,11 +59,14 @@ class Answered:
 class Answering:
     """An actor: the checkpoint of one model on one machine."""
 
-    def __init__(self, zoo: Zoo, settings: Settings) -> None:
-        """Answer for a zoo. The store is used where it is mounted; elsewhere this machine indexes for itself."""
+    def __init__(self, zoo: Zoo, settings: Settings, in_full: set[tuple[str, str]]) -> None:
+        """Answer for a zoo, keeping logits where `in_full` says.
+
+        The store is used where it is mounted; elsewhere this machine indexes for itself.
+        """
         store = settings.store if settings.store.is_dir() else Path(tempfile.gettempdir(), "eyechart-store")
         settings = replace(settings, store=store, engine="local")
-        self._locator = Locator(Run(zoo, settings), Progress(io.StringIO()))
+        self._locator = Locator(Run(zoo, settings, in_full=in_full), Progress(io.StringIO()))
         self._jobs: dict[Need, Job] = {}
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
@@ -165,7 +168,7 @@ def _answered(run: Run, orders: list[Order]) -> Iterator[Answered]:
     rows = [{"order": pickle.dumps(order)} for order in orders]
     answered = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         Answering,
-        fn_constructor_args=(run.zoo, run.settings),
+        fn_constructor_args=(run.zoo, run.settings, run.in_full),
         batch_size=1,
         compute=ActorPoolStrategy(size=max(1, min(most, len(rows)))),
         num_cpus=1,

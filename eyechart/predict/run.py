@@ -84,7 +84,8 @@ class Run:
     """One evaluation of a zoo.
 
     `addresses`, `fingerprints`, `assumptions` and `image_sets` are plain data: a worker is given them, and reads the
-    store with them.
+    store with them. `in_full` holds the image sets and views of which claims ask for all logits; where one turns out to
+    do so whose table did not keep them, `predict_anew` is asked for another one, if there is anybody to ask.
     """
 
     zoo: Zoo
@@ -94,6 +95,8 @@ class Run:
     assumptions: dict[str, str] = field(default_factory=dict)
     image_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
+    in_full: set[tuple[str, str]] = field(default_factory=set)
+    predict_anew: Callable[[Need], None] | None = None
     store: Store = field(init=False)
     _read: dict[Need, Predictions] = field(default_factory=dict)
     _found: dict[Need, Found] = field(default_factory=dict)
@@ -133,7 +136,8 @@ class Run:
             there = self._partial(need)
             answered = None
             if there.columns:
-                answered = predictions_in(about, there.columns, there.read, need.model, logits_anew)
+                of_rows = lambda: logits_anew()[there.rows]  # noqa: E731
+                answered = predictions_in(about, there.columns, there.read, need.model, of_rows)
             index = self.index(of_set.get("of") or need.image_set)
             keys, labels = index["key"].to_numpy().astype(np.str_), index["label"].to_numpy().astype(np.int64)
             table = spread(about, keys, labels, answered, there.rows)
@@ -158,7 +162,27 @@ class Run:
         return there
 
     def _logits_anew(self, need: Need) -> Floats:
-        raise BlockedError(f"the logits of {need.model} on {need.image_set} under {need.view} were not kept")
+        """Logits of all rows of a condensed table, which is predicted anew unless that was done meanwhile."""
+        key = self.address(need)
+        if self.addresses[need].partly or "logits" not in self.store.columns(key):
+            if self.predict_anew is None:
+                raise BlockedError(f"the logits of {need.model} on {need.image_set} under {need.view} were not kept")
+            self.ask_logits(need)
+            self.predict_anew(need)
+            self._read.pop(need, None)
+        column = self.store.read_table(self.address(need), ["logits"])["logits"].combine_chunks()
+        return np.asarray(column.flatten().to_numpy().reshape(len(column), -1), dtype=np.float64)
+
+    def ask_logits(self, need: Need) -> None:
+        """Note that a claim asks for the logits of an image set under a view, so that they are kept, of any model."""
+        self.in_full.add(self._whole(need))
+
+    def asks_logits(self, need: Need) -> bool:
+        """Whether a claim asks for the logits of the table that meets a need."""
+        return need.is_table and need.view != FEATURES and self._whole(need) in self.in_full
+
+    def _whole(self, need: Need) -> tuple[str, str]:
+        return self.zoo.whole_of(need.image_set) or need.image_set, need.view
 
     def _relabeled(self, need: Need, keys: Strings) -> tuple[Ints, Ints, Mapping[str, tuple[int, ...]]]:
         """Rows of a table that belong to the need's image set, with that set's own labels and further right ones."""

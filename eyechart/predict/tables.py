@@ -74,7 +74,7 @@ def predictions_in(
         return logits_anew() if is_condensed(columns) else np.asarray(values("logits"), dtype=np.float64)
 
     kept: dict[str, Callable[[], NDArray[Any]]] = {name: partial(values, name) for name in KEPT if name in columns}
-    if is_condensed(columns):
+    if "best" in columns:
         kept = {name: cache(column) for name, column in kept.items()} | {"label": lambda: labels}
     absent = Absent(reason % "the probability of its answers")
     return Predictions(

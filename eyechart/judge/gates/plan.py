@@ -18,7 +18,7 @@ from eyechart.judge.gates.paired import cannot_show, loss
 from eyechart.judge.verdict import Bound, decidable
 from eyechart.measures.awaiting import AwaitedError, Pending
 from eyechart.measures.measurement import Limits, Measurement, Unmeasured
-from eyechart.measures.predictions import Ints, Predictions
+from eyechart.measures.predictions import Floats, Ints, Predictions
 from eyechart.predict.needs import Need
 from eyechart.predict.searches import Found, Search
 from eyechart.zoo.levels import Levels
@@ -146,15 +146,19 @@ def assumed(need: Need, keys: NDArray[np.str_], labels: Ints, classes: int, rate
     confidence = np.clip(rng.beta(4 * rate, 4 * (1 - rate), len(keys)), 1.0 / classes, 1.0)
     right = rng.uniform(size=len(keys)) < confidence
     predicted = np.where(right, labels, (labels + 1) % classes).astype(np.int64)
-    rest = np.log(np.maximum(1 - confidence, 1e-12) / max(classes - 1, 1))
-
-    def logits() -> NDArray[np.float64]:
-        table = np.repeat(rest[:, None], classes, axis=1)
-        table[np.arange(len(keys)), predicted] = np.log(confidence)
-        return table
-
-    predictions = Predictions(need.model, need.image_set, need.view, keys, labels, predicted, confidence, logits)
+    predictions = Predictions(
+        need.model, need.image_set, need.view, keys, labels, predicted, confidence,
+        lambda: logits_like(predicted, confidence, classes),
+    )  # fmt: skip
     return predictions if need.view == "original" else disturbed(predictions, need.view)
+
+
+def logits_like(predicted: Ints, confidence: Floats, classes: int) -> Floats:
+    """(n, classes) logits of a checkpoint that spreads what confidence it has left over all other classes alike."""
+    rest = np.log(np.maximum(1 - confidence, 1e-12) / max(classes - 1, 1))
+    logits = np.repeat(rest[:, None], classes, axis=1)
+    logits[np.arange(len(predicted)), predicted] = np.log(confidence)
+    return logits
 
 
 def assumed_found(text: str) -> Found:
