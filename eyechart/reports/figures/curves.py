@@ -87,7 +87,7 @@ def _panel(axes: Axes, rows: Sequence[Written], models: Sequence[str]) -> None:
 
 def _ticks(rows: Sequence[Written]) -> tuple[list[float], list[str]]:
     """Places on an axis that are labeled, and how: all of them, or every second, or fewer, and the judged mean."""
-    along = {number(row, "x"): row["tick"][:9] for row in rows if row["style"] in ("point", "band")}
+    along = {number(row, "x"): row["tick"][:9] for row in rows if row["style"] in ("point", "band", "break")}
     places = sorted(along)
     steps = (places[::step] for step in range(1, len(places) + 1))
     labeled = next((some for some in steps if sum(len(along[x]) for x in some) <= SIGNS), places[:1])
