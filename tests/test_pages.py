@@ -293,7 +293,8 @@ def test_report_makes_both_pages(tmp_path, monkeypatch, capsys):
     )
     assert cli.main(["report", "--reports", str(folder)]) == 0
     assert (folder / "allure" / "index.html").read_text() == "<p>made</p>\n"
-    assert capsys.readouterr().out.splitlines() == [f"{folder}/index.html", f"{folder}/allure/index.html"]
+    names = ("index.html", "summary.md", "allure/index.html")
+    assert capsys.readouterr().out.splitlines() == [f"{folder}/{name}" for name in names]
 
 
 @pytest.mark.parametrize(

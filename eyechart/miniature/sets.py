@@ -52,11 +52,16 @@ class RenderedSet:
     @property
     def fingerprint(self) -> str:
         """Hash of all keys, labels and pixels."""
-        digest = hashlib.blake2b(digest_size=16)
-        digest.update("\n".join(self.keys).encode())
-        digest.update(self.labels.astype("<i8").tobytes())
-        digest.update(np.ascontiguousarray(self.images).data)
-        return digest.hexdigest()
+        return fingerprint_of(self.keys, self.labels, self.images)
+
+
+def fingerprint_of(keys: Sequence[str], labels: NDArray[np.int64], images: NDArray[np.uint8]) -> str:
+    """Hash of keys, labels (n,) and pixels (n, height, width, 3)."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update("\n".join(keys).encode())
+    digest.update(labels.astype("<i8").tobytes())
+    digest.update(np.ascontiguousarray(images).data)
+    return digest.hexdigest()
 
 
 def _specs() -> list[SetSpec]:

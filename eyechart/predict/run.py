@@ -10,7 +10,7 @@ import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -309,10 +309,13 @@ LIBRARIES = ("eyechart", "torch", "timm", "open_clip_torch", "onnxruntime", "num
 
 def versions(libraries: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
     """Versions of python and of installed libraries, without importing them."""
-    installed = {"python": platform.python_version()}
-    for library in libraries:
-        try:
-            installed[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            installed[library] = "not installed"
-    return installed
+    return {"python": platform.python_version(), **{library: _version(library) for library in libraries}}
+
+
+@cache
+def _version(library: str) -> str:
+    # every table tells it, and each time a page of text would be parsed
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "not installed"

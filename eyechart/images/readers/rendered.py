@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -65,7 +64,7 @@ def _split(every: ImageSet, split: Literal["train", "test"]) -> ImageSet:
 
 def _whole(name: str, around: Around) -> ImageSet:
     from eyechart.miniature.fingerprints import recorded
-    from eyechart.miniature.sets import SETS
+    from eyechart.miniature.sets import SETS, fingerprint_of
 
     if name not in SETS or SETS[name].role == "train":
         raise BlockedError(f"the miniature renders no set {name!r}: {nearest(name, set(SETS) - {'train'})}")
@@ -89,7 +88,10 @@ def _whole(name: str, around: Around) -> ImageSet:
 
     def pixels_of(rows: Ints) -> list[Image]:
         if not pixels:
-            pixels.append(_verified(name, folder, fingerprint, store))
+            kept: NDArray[np.uint8] | None = store.read_array(f"{folder}/pixels.npy")
+            if kept is None or fingerprint_of(keys.tolist(), labels, kept) != fingerprint:
+                kept = _render(name, folder, store)
+            pixels.append(kept)
         return list(pixels[0][rows])
 
     keys = columns.pop("key").astype(np.str_)
@@ -116,12 +118,3 @@ def _render(name: str, folder: str, store: Store) -> NDArray[np.uint8]:
     store.write_array(f"{folder}/pixels.npy", rendering.images)
     store.write_table(f"{folder}/index.parquet", pa.table(columns), {"fingerprint": rendering.fingerprint})
     return rendering.images
-
-
-def _verified(name: str, folder: str, fingerprint: str, store: Store) -> NDArray[np.uint8]:
-    from eyechart.miniature.sets import annotate
-
-    pixels: NDArray[np.uint8] | None = store.read_array(f"{folder}/pixels.npy")
-    if pixels is not None and replace(annotate(name), images=pixels).fingerprint == fingerprint:
-        return pixels
-    return _render(name, folder, store)

@@ -81,6 +81,15 @@ class Promise:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Comparisons with one baseline: by promise those that have a number, each with its strip; and those without."""
+
+    baseline: str
+    promises: Sequence[tuple[str, Sequence[tuple[Row, Strip | None]]]]
+    unmeasured: Sequence[Row]
+
+
+@dataclass(frozen=True)
 class Section:
     """One property; `slug` is its name as a part of an id."""
 
@@ -171,13 +180,24 @@ class Layout:
         listed = nearest_first(self.report.claims)[:LONGEST]
         return [(far, self.row(claim), room_left(claim)) for far, claim in listed]
 
-    def twins(self) -> list[tuple[str, list[tuple[Row, Strip | None]]]]:
-        """Comparisons with a baseline, by its name; in the order of the properties."""
-        groups: dict[str, list[Verdict]] = defaultdict(list)
+    def twins(self) -> list[Beside]:
+        """Comparisons with a baseline, a group a baseline and a promise, in the order of the properties."""
+        groups: dict[str, dict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
+        unmeasured: dict[str, list[Verdict]] = defaultdict(list)
         for claim in sorted(self.report.claims, key=self._by_property):
             if words.is_twin(claim, self.behaviors):
-                groups[claim.versus or ""].append(claim)
-        return [(name, [(self.row(claim), in_margins(claim)) for claim in claims]) for name, claims in groups.items()]
+                name, promise = claim.versus or "", claim.promise or words.function_of(claim)
+                groups[name][promise] += [claim] if claim.value is not None else []
+                unmeasured[name] += [claim] if claim.value is None else []
+        return [
+            Beside(
+                name,
+                [(promise, [(self.row(claim), in_margins(claim)) for claim in claims])
+                 for promise, claims in promises.items() if claims],
+                [self.row(claim) for claim in unmeasured[name]],
+            )
+            for name, promises in groups.items()
+        ]  # fmt: skip
 
     def _by_property(self, claim: Verdict) -> tuple[int, str, int]:
         return self.columns.index(claim.property), words.function_of(claim), self._order[claim.model]
