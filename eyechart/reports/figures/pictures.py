@@ -60,18 +60,21 @@ class Pictures:
         self._judged = judged
         self._folder = folder
         self.names: set[str] = set()
+        self.troubles: list[str] = []
         self._rows: dict[str, dict[str, int]] = {}
 
     def of_claims(self) -> dict[str, list[dict[str, Any]]]:
         """Id of a claim → its images, each with what is known of it, as index.json holds them."""
         shown = {}
         for verdict in self._open():
-            with contextlib.suppress(
-                BlockedError, NotApplicableError
-            ):  # what a source has no answers for, it shows not
+            try:
                 telling = most_telling(self._judged, verdict)
                 if telling is not None and len(telling.rows):
                     shown[claim_id(verdict)] = [self._entry(telling, row) for row in telling.rows.tolist()]
+            except (BlockedError, NotApplicableError):  # a source that has no such answers shows none
+                continue
+            except Exception as error:  # whatever reading or shrinking an image raises, the others are shown
+                self.troubles.append(f"no images of {claim_id(verdict)}: {type(error).__name__}: {error}")
         return shown
 
     def _open(self) -> list[Verdict]:
@@ -182,9 +185,11 @@ def most_telling(judged: Judged, verdict: Verdict) -> Telling | None:
     wrong = ~answers.correct & inside
     preferred, textures = wrong, None
     if verdict.measure == "shape_bias":
-        names = np.array([*judged.run.zoo.labels(claim.image_set).names, ""])
-        textures = evidence.cues.textures.tolist()
-        preferred = wrong & (names[np.clip(answers.predicted, -1, len(names) - 1)] == textures)
+        names = judged.run.zoo.labels(claim.image_set).names
+        # a set may name textures as its classes are named, or number them
+        textures = [each if isinstance(each, str) else _name(names, each) for each in evidence.cues.textures.tolist()]
+        named = [_name(names, each) for each in answers.predicted.tolist()]
+        preferred = wrong & (np.array(named) == np.array(textures))
     if claim.versus:
         with contextlib.suppress(BlockedError, NotApplicableError, KeyError):
             theirs = Evidence(judged.run, claim, claim.versus).predictions
