@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Batching, Checkpoint
+from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Checkpoint
 from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.checkpoints.sources.base import TorchAnswers
 from eyechart.errors import BlockedError
@@ -60,28 +60,14 @@ def photos(tmp_path: Path):
 NEEDS = {Need(model, "photos", view) for model in ("whole", "center") for view in ("original", "shift(30)")}
 
 
-def test_what_is_held_is_bounded_by_bytes(photos, tmp_path, monkeypatch):
-    """Of 60 photographs that take 29 MB no more than some are decoded at once, with and without a view."""
-    monkeypatch.setattr("eyechart.predict.chunk.HELD", 4 * PHOTO)
+def test_what_is_held_is_bounded(photos, tmp_path):
+    """Of 60 photographs that take 29 MB one is decoded at a time, with and without a view."""
     predicted(photos, tmp_path / "store", {Need("whole", "photos", "scale(1.5)")})  # what is imported once is no image
     tracemalloc.start()
     predicted(photos, tmp_path / "store", NEEDS)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 10 * PHOTO
-
-
-def test_no_answer_depends_on_what_is_held(photos, tmp_path, monkeypatch):
-    """Batches are cut at the same images whether all are decoded at once or one by one."""
-    monkeypatch.setattr(Batching, "size", lambda *_: 16)
-    tables = []
-    for held in (1, 5 * PHOTO, 18 * PHOTO, COUNT * PHOTO * 2):
-        monkeypatch.setattr("eyechart.predict.chunk.HELD", held)
-        run = predicted(photos, tmp_path / f"store-{held}", NEEDS)
-        tables.append({need: run.store.read_table(run.address(need), ["key", "logits"]).to_pydict() for need in NEEDS})
-        assert run.cost.images_read == COUNT
-        assert run.cost.answers == COUNT * len(NEEDS)
-    assert all(table == tables[0] for table in tables)
+    assert peak < 6 * PHOTO
 
 
 @pytest.mark.parametrize(

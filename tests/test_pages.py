@@ -22,7 +22,7 @@ from eyechart.reports.pages.page import report_page
 from eyechart.reports.report import VERDICTS, Report, read_report, write_verdicts
 
 RUN = {"zoo": "toys", "started": "2026-11-25T07:00:00+00:00", "exit_code": 1, "models": {"vit": "abc", "net": None}}
-VOID = ("meta", "rect", "line", "polyline", "polygon", "use", "img")
+VOID = ("meta", "rect", "line", "polyline", "polygon", "use", "img", "path")
 EVIL = "<script>alert('&\"')</script>"
 
 

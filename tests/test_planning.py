@@ -91,8 +91,35 @@ def test_raises(predictions, require):
     """It fails by itself."""
     raise ValueError("no such thing")
 ''')
-    run = here.pytest("behaviors/", "--plan", store=store)
+    (here.root / "behaviors" / "test_live.py").write_text('''
+from eyechart.claims import needs, validation
+from eyechart.measures import accuracy, only, share
+
+@needs(validation)
+def test_answers(checkpoint):
+    """It is asked itself."""
+
+@needs(validation)
+def test_reads(predictions, require):
+    """It looks at answers before it measures."""
+    require(accuracy(only(predictions, predictions.predicted >= 0)), at_least=0.1)
+
+@needs(validation)
+def test_own(predictions, require):
+    """Its measure is its own, and not remembered."""
+    require(share("right", int(predictions.correct.sum()), len(predictions)), at_least=0.1)
+''')
+    compared = here.pytest("behaviors/test_live.py", "--plan", "--baseline", "two", store=store)
+    live = "  not applicable     one  test_live.py::test_answers[validation]: it is judged on the loaded checkpoint"
+    assert live in compared.text
+    assert "test_own[validation] vs two: ValueError: right does not say what it was measured on" in compared.text
+    assert "to have it planned, write `@remembered`" in compared.text
+    run = here.pytest("behaviors/", "--plan", "--sequential", store=store)
     assert run.code == 0, run.text
+    assert (
+        "--sequential asks for 480 answers, if the first look decides each claim, to all 480: nothing is known"
+        in run.text
+    )
     assert "  validation: 60 images x 2 models x 3 views, 360 answers" in run.text
     assert "  sketch: 60 images x 2 models x 1 view, 120 answers" in run.text
     assert "  cannot be planned  one  test_odd.py::test_raises[sketch]: ValueError: no such thing" in run.text
@@ -116,7 +143,7 @@ def test_a_plan_names_what_the_images_cannot_show_of_the_baseline():
                                                             lambda m: loss(m, m, more_is_worse=False)))  # fmt: skip
         forecasts.append(forecast(CLAIM, lost, Bound(at_most=0.02), Levels(), at_best=itself))
     assert [each.shown for each in forecasts] == [False, True]
-    lines = table(forecasts, [], [], [])
+    lines = table(forecasts, [], [], [], [])
     assert "0 of 1 claims can be decided" in lines[0]
     assert "30 images cannot show of any checkpoint that it lost at most 0.02" in lines[2]
 

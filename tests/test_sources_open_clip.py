@@ -9,10 +9,11 @@ from PIL import Image
 from eyechart.checkpoints import clip
 from eyechart.checkpoints.entries import PreprocessingEntry
 from eyechart.checkpoints.sources import open_clip as source
-from eyechart.errors import SpecError
+from eyechart.checkpoints.sources import texts
+from eyechart.errors import BlockedError, SpecError
 from eyechart.images.labels import counted_space, label_space, named_space
 from eyechart.images.views import ORIGINAL, relative_resolution
-from tests.torch_models import CLIPS, LABELS, MERGES, NATIVE, photos, save_clip, surroundings
+from tests.torch_models import CLIPS, LABELS, MERGES, NATIVE, TEXT, photos, save_clip, surroundings
 
 pytestmark = pytest.mark.slow
 
@@ -141,13 +142,13 @@ def test_classes_are_called_by_words():
     """Folders of ImageNet and its parts are wnids, prompts are not; a space of numbers cannot be prompted with."""
     import open_clip
 
-    named = source._class_names(label_space("imagenet-1k"))
+    named = texts.class_names(label_space("imagenet-1k"))
     assert named == list(open_clip.IMAGENET_CLASSNAMES)
-    part = source._class_names(label_space("imagenet-a-200"))
+    part = texts.class_names(label_space("imagenet-a-200"))
     assert (len(part), part[0]) == (200, "stingray")
-    assert source._class_names(named_space(["bolt", "nut"])) == ["bolt", "nut"]
+    assert texts.class_names(named_space(["bolt", "nut"])) == ["bolt", "nut"]
     with pytest.raises(SpecError, match="has numbers only, and prompts need words"):
-        source._class_names(counted_space(10))
+        texts.class_names(counted_space(10))
 
 
 def test_a_local_copy_of_a_repository_is_loaded(tmp_path):
@@ -172,3 +173,98 @@ def test_a_local_copy_of_a_repository_is_loaded(tmp_path):
     first, second = identity(1.0), identity(2.0)
     assert first[0] != second[0]
     assert first[1] != second[1]
+
+
+CUSTOM = {**NATIVE, "custom_text": True, "init_logit_bias": -10.0, "text_cfg": {**TEXT, "vocab_size": 49408}}
+COCA = {
+    **CUSTOM, "init_logit_bias": None,
+    "text_cfg": {**CUSTOM["text_cfg"], "embed_cls": True, "output_tokens": True},
+    "vision_cfg": {**NATIVE["vision_cfg"], "attentional_pool": True, "output_tokens": True},
+    "multimodal_cfg": {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("architecture", [CUSTOM, COCA], ids=["siglip's bias", "coca"])
+def test_other_towers_answer_as_open_clip_does(tmp_path, architecture):
+    """A text tower of its own with a bias, and a CoCa: scale · cos + bias, through the model's own tokenizer."""
+    import open_clip
+    import torch
+    from safetensors.torch import load_file
+
+    spec = save_clip(tmp_path, architecture).model_copy(update={"merges": None, "prompts": ("a {}",)})
+    checkpoint = source.load(spec, surroundings(tmp_path))
+    own = clip.build(architecture)
+    own.load_state_dict(load_file(tmp_path / "clip.safetensors"))
+    whole = transform_of(own.eval())
+    pixels = torch.stack([whole(Image.fromarray(picture)) for picture in photos()])
+    tokens = open_clip.tokenizer.SimpleTokenizer(context_length=16)([f"a {name}" for name in LABELS.names])
+    with torch.inference_mode():
+        images, prompts = own.encode_image(pixels, normalize=True), own.encode_text(tokens, normalize=True)
+        bias = 0 if own.logit_bias is None else own.logit_bias
+        expected = (own.logit_scale.exp() * images @ prompts.T + bias).numpy()
+    assert np.allclose(checkpoint(photos()), expected, atol=1e-4)
+    assert checkpoint.features(np.zeros((2, 32, 32, 3), dtype=np.uint8)).shape == (2, 16)
+
+
+def test_a_configuration_keeps_its_own_tokenizer(tmp_path, monkeypatch):
+    """Its name, its context length and its options; a folder stands for it, and counts as weights."""
+    import open_clip
+
+    asked = []
+    monkeypatch.setattr(open_clip.tokenizer, "HFTokenizer", lambda *name, **how: asked.append((*name, how)) or "own")
+    text = {**TEXT, "hf_tokenizer_name": "org/words", "tokenizer_kwargs": {"clean": "canonicalize"}}
+    spec = source.OpenClipSpec(source="open_clip", architecture={**NATIVE, "text_cfg": text}, weights="w")
+    assert texts.tokenizer(spec.architecture, surroundings(tmp_path), None, spec.tokenizer) == "own"
+    (tmp_path / "words").mkdir()
+    local = spec.model_copy(update={"tokenizer": "words"})
+    texts.tokenizer(local.architecture, surroundings(tmp_path), None, local.tokenizer)
+    how = {"context_length": 16, "clean": "canonicalize", "tokenizer_mode": None}
+    assert asked == [("org/words", how), (str(tmp_path / "words"), how)]
+    (tmp_path / "w").write_bytes(b"w")
+    with pytest.raises(BlockedError, match=r"'words': looked for tokenizer.json in"):
+        source.weights(local, tmp_path)
+    (tmp_path / "words/tokenizer.json").write_text("{}")
+    first = source.weights(local, tmp_path)
+    (tmp_path / "words/tokenizer.json").write_text("{ }")
+    assert len({first, source.weights(local, tmp_path), source.weights(spec, tmp_path)}) == 3
+
+
+def test_a_named_architectures_tokenizer_may_be_a_folder(tmp_path, monkeypatch):
+    """SigLIP's is on a hub; a copy gets its context length and its cleaning. What fails is said."""
+    import open_clip
+
+    def unreachable(*name, **how):
+        raise OSError(f"no {name[0]} with {how}")
+
+    monkeypatch.setattr(open_clip.tokenizer, "HFTokenizer", unreachable)
+    spec = source.OpenClipSpec(source="open_clip", architecture="ViT-B-16-SigLIP", weights="w", tokenizer="words")
+    message = (
+        r"tokenizer '.*words' cannot be loaded \(OSError: .*'context_length': 64, .*'canonicalize'.*tokenizer: FOLDER"
+    )
+    with pytest.raises(BlockedError, match=message):
+        texts.tokenizer(spec.architecture, surroundings(tmp_path), None, spec.tokenizer)
+
+
+def test_class_names_of_ones_own():
+    """All in order, or some by name; wnids beyond ImageNet's 1,000 are WordNet's words, and never a number."""
+    assert texts.class_names(named_space(["a", "b"]), ["ant", "bee"]) == ["ant", "bee"]
+    assert texts.class_names(named_space(["a", "b"]), {"b": "bee"}) == ["a", "bee"]
+    assert texts.class_names(counted_space(2), ["ant", "bee"]) == ["ant", "bee"]
+    assert texts.class_names(label_space("imagenet-1k"), {"n01440764": "fish"})[:2] == ["fish", "goldfish"]
+    wide = texts.class_names(label_space("imagenet-21k"))
+    assert wide[label_space("imagenet-21k").names.index("n02084071")] == "dog"
+    assert not any(name.startswith("n0") for name in wide)
+    background = texts.class_names(label_space("imagenet-1k-background"))
+    assert background[:2] == ["background", "tench"]
+    with pytest.raises(SpecError, match=r"has 1 names, label space .* has 2 classes"):
+        texts.class_names(named_space(["a", "b"]), ["ant"])
+    with pytest.raises(SpecError, match="class_names: 'c' is no class of"):
+        texts.class_names(named_space(["a", "b"]), {"c": "cat"})
+    with pytest.raises(SpecError, match="has numbers only"):
+        texts.class_names(counted_space(2), {"0": "ant"})
+
+
+def test_a_template_has_a_place_for_the_class():
+    """Without one every class would have the same prompt, and all answers would be equal."""
+    with pytest.raises(ValueError, match=r"has no '\{\}' for the class"):
+        source.OpenClipSpec(source="open_clip", architecture="ViT-B-32", weights="w", prompts=("a photo",))

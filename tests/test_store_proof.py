@@ -13,9 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from eyechart.digest import bytes_digest
 from eyechart.errors import BlockedError, DamagedError, EyechartError
 from eyechart.store import Store, parts, proof
+from eyechart.store.keys import are_unique, digest_of
 from tests.damage import MEANS, empty, fill, flip, halve, keys, rows
 
 COUNT = 48
@@ -316,3 +320,15 @@ def test_a_long_table_is_joined_a_few_rows_at_a_time(tmp_path, monkeypatch):
     fill(store, "key", 48, range(0, 48, 4))
     metadata = pq.read_metadata(store.table_path("key"))
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [12] * 4
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), max_size=12), st.integers(1, 5))
+def test_names_are_looked_at_a_few_at_a_time(names, some):
+    """Their digest is that of all of them at once, as older stores have it; and each is there once or not."""
+    keys = np.array(names, dtype=str)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eyechart.store.keys.AT_A_TIME", some)
+        assert digest_of(keys) == bytes_digest("\0".join(keys.tolist()).encode())
+        assert are_unique(keys) == (len(set(keys.tolist())) == len(keys))
+        patch.setattr("eyechart.store.keys.hash", lambda name: 1, raising=False)
+        assert are_unique(keys) == (len(set(keys.tolist())) == len(keys))

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from eyechart.judge.verdict import Outcome, Verdict
 from eyechart.reports.markdown import code, text
 from eyechart.reports.report import Report
-from eyechart.reports.summary import LONGEST, MARKER, summary
+from eyechart.reports.summary import LONGEST, MARKER, summarized
 
 RUN = {"zoo": "toys", "exit_code": 1, "models": {"vit": "abc", "net": None}}
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False, "html": True})
@@ -43,7 +43,7 @@ def test_it_says_the_sentence_the_matrix_and_what_is_open():
     open_one = claim("net", Outcome.INCONCLUSIVE, versus="vit")
     claims = (claim(), claim(behavior="b", outcome=Outcome.FAIL), open_one, *blocked)
     trouble = {"test": "test_x.py::test_y", "what": "ZeroDivisionError"}
-    lines = summary(Report({**RUN, "troubles": [trouble]}, claims), "index.html").splitlines()
+    lines = summarized(Report({**RUN, "troubles": [trouble]}, claims), "index.html").splitlines()
     assert lines[0] == MARKER
     assert lines[1] == "### 0 of 2 models may ship"
     page = MARKDOWN.render("\n".join(lines))
@@ -69,7 +69,7 @@ def test_it_fits_into_a_comment_whatever_the_run(models):
               property=f"p{number % 9}", versus=EVIL)
         for number in range(6000)
     )  # fmt: skip
-    written = summary(Report({**RUN, "troubles": [{"test": EVIL, "what": EVIL}] * 500}, claims), "index.html")
+    written = summarized(Report({**RUN, "troubles": [{"test": EVIL, "what": EVIL}] * 500}, claims), "index.html")
     assert len(written.encode()) <= LONGEST < 65_536
     assert re.search(r"… and [\d,]+ more, which the page lists", written)
     assert written.endswith("[index.html](index.html)\n")

@@ -116,6 +116,11 @@ class Checkpoint:
     batching: Batching = PROCESSOR
     effort: Callable[[], Effort] | None = None
 
+    @property
+    def accelerated(self) -> bool:
+        """Whether it answers on a GPU."""
+        return self.batching is GRAPHICS
+
     def answer(self, batch: Batch) -> Logits:
         """Answer a batch that is resized and cropped already: (n, classes) float32.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def build(architecture: dict[str, Any]) -> Any:
-    """Build an open_clip CLIP from a configuration.
+    """Build an open_clip model from a configuration: a CLIP, one with a text tower of its own, or a CoCa.
 
     open_clip gives a timm trunk no keyword arguments, so a trunk with `timm_arguments` is built here and put in place.
     """
@@ -22,7 +22,9 @@ def build(architecture: dict[str, Any]) -> Any:
 
     config = copy.deepcopy(architecture)
     arguments = config["vision_cfg"].pop("timm_arguments", None)
-    module = open_clip.model.CLIP(**config)
+    own_text_tower = config.pop("custom_text", False) or "hf_model_name" in config["text_cfg"]
+    kind = open_clip.model.CustomTextCLIP if own_text_tower else open_clip.model.CLIP
+    module = (open_clip.CoCa if "multimodal_cfg" in config else kind)(**config)
     if arguments is not None:
         vision = config["vision_cfg"]
         module.visual.trunk = timm.create_model(

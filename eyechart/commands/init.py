@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eyechart.commands import starting
 from eyechart.commands.saying import say
+from eyechart.commands.workflows import FILES, kind_of, workflow
 from eyechart.errors import EyechartError, SpecError
 from eyechart.images.readers.folder import contents_of
 from eyechart.images.walking import folders_in
@@ -26,6 +27,7 @@ def add_init(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--architecture", metavar="NAME", help="timm's name of the architecture, such as resnet50")
     parser.add_argument("--weights", metavar="FILE", help="its state dict or training checkpoint")
     parser.add_argument("--images", metavar="DIR", help="labeled images it was not trained on, a folder for each class")
+    parser.add_argument("--ci", choices=FILES, help="whose workflow to write (default: by the remote, else github)")
     parser.set_defaults(run=_init)
 
 
@@ -42,7 +44,9 @@ def _init(options: argparse.Namespace) -> int:
         say(f"{MODELS} is there already, and left as it is: {', '.join(given)} are not written into it")
     starting.write(here / "behaviors" / "test_own.py", starting.BEHAVIOR)
     starting.write(here / "behaviors" / "conftest.py", starting.APART)
-    starting.write(here / ".github" / "workflows" / "eyechart.yml", starting.WORKFLOW)
+    kind = options.ci or kind_of(here)
+    inside = {name: _from(here, given[name]) if given[name] else "" for name in ("weights", "images")}
+    starting.write(here / FILES[kind], workflow(kind, **inside))
     _ignore(here / ".gitignore")
     if (here / MODELS).exists():
         say("next: eyechart run")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from eyechart.commands.baseline import add_baseline
+from eyechart.commands.card import add_card
 from eyechart.commands.check_data import add_check_data
 from eyechart.commands.compare import add_compare
 from eyechart.commands.eject import add_eject
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     add_baseline(commands)
     add_report(commands)
     add_compare(commands)
+    add_card(commands)
     add_history(commands)
     add_store(commands)
     return parser

@@ -11,7 +11,7 @@ from eyechart.reports.figures.writing import draw_figures
 from eyechart.reports.pages.allure import HOW, generate, generator, models_of
 from eyechart.reports.pages.page import PAGE, report_page
 from eyechart.reports.report import read_report, write_text
-from eyechart.reports.summary import SUMMARY, summary
+from eyechart.reports.summary import SUMMARY, summarized
 
 
 def add_report(commands: Any) -> None:
@@ -29,7 +29,7 @@ def _report(arguments: argparse.Namespace) -> int:
     for line in draw_figures(reports):
         print(f"figures: {line}")
     print(write_text(reports / PAGE, report_page(report, reports)))
-    print(write_text(reports / SUMMARY, summary(report, PAGE)))
+    print(write_text(reports / SUMMARY, summarized(report, PAGE)))
     if arguments.no_allure:
         return 0
     results = (arguments.results or reports / "allure-results").resolve()

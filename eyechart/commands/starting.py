@@ -48,34 +48,6 @@ import sys
 collect_ignore_glob = [] if "eyechart.fixtures.plugin" in sys.modules else ["*"]
 '''
 
-WORKFLOW = """\
-# Judges what models.yaml names. The exit code is the gate: 0 every promise is kept, 1 one is broken or could not be
-# measured, 10 the images leave one open (`--inconclusive skip` lets that through). Weights and images must be here:
-# in the repository (LFS), or fetched by a step of your own before `eyechart run`.
-name: eyechart
-on: [pull_request, workflow_dispatch]
-permissions:
-  contents: read
-jobs:
-  judge:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-        with: {lfs: true}
-      - uses: actions/setup-python@v5
-        with: {python-version: "3.12", cache: pip, cache-dependency-path: .github/workflows/eyechart.yml}
-      - run: pip install eyechart --extra-index-url https://download.pytorch.org/whl/cpu
-      - uses: actions/cache@v4  # predictions: what did not change is not predicted again
-        with:
-          path: .eyechart/store
-          key: eyechart-${{ github.run_id }}
-          restore-keys: eyechart-
-      - run: eyechart run
-      - uses: actions/upload-artifact@v4
-        if: always()
-        with: {name: eyechart, path: reports/}
-"""
-
 IGNORED = (".eyechart/", "reports/")
 
 

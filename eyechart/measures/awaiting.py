@@ -77,6 +77,16 @@ class Pending(NDArrayOperatorsMixin):
         return Pending(self._spread, lambda: make(self._values()), self._rows)
 
     @property
+    def source(self) -> Source:
+        """Whose answers."""
+        return self._spread.source
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """(n,) the rows of the table."""
+        return self._rows
+
+    @property
     def missing(self) -> NDArray[np.bool_]:
         """(n,) which are not there."""
         return np.asarray(self._spread.at[self._rows] < 0)

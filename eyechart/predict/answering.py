@@ -86,7 +86,7 @@ def predictions_table(job: Job, rows: Ints, answers: Answers, padded: Sequence[f
         if logits.shape[1] > FEW:
             kept = condensed(stored, job.images.labels[rows])
             columns |= {name: _matrix(values) if values.ndim > 1 else values for name, values in kept.items()}
-        if job.keeps_logits:
+        if job.keeps_logits or logits.shape[1] <= FEW:
             columns["logits"] = _matrix(stored)
     if padded:
         columns["padded"] = pa.array(padded, pa.float64())

@@ -1,11 +1,11 @@
-"""One chunk of an image set: decoded a few images at a time, cropped for each checkpoint, answered in full batches.
+"""One chunk of an image set: decoded image by image, cropped for each checkpoint, answered in full batches.
 
-What is held at once is bounded by bytes, not by a number of images: a photograph of 12 megapixels takes 36 MB.
+What is held is one decoded image and the crops of a batch: a photograph of 12 megapixels takes 36 MB, its crop 150 kB.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,14 @@ import numpy as np
 
 from eyechart.checkpoints.preprocessing import stacked
 from eyechart.errors import BlockedError, NotApplicableError
-from eyechart.images.image_set import HELD, ImageSet
+from eyechart.images.image_set import ImageSet
 from eyechart.images.views import ORIGINAL, View
 from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import Job, forward
 from eyechart.predict.needs import FEATURES
 from eyechart.predict.pace import Pace
 from eyechart.predict.run import Cost
+from eyechart.predict.seeing import Seen, see_one_by_one
 
 if TYPE_CHECKING:
     from eyechart.checkpoints.preprocessing import Geometry
@@ -36,7 +37,7 @@ class _Look:
     crops: list[Image] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(eq=False)
 class Chunk:
     """Some images of a set, and the jobs that ask for answers to them.
 
@@ -63,60 +64,56 @@ class Chunk:
                 continue
             self._looks.setdefault((view, geometry), _Look(view, geometry)).jobs.append(job)
 
-    def answers(self) -> Iterator[tuple[Job, Any, list[float]]]:
+    @property
+    def named(self) -> str:
+        """What a zoo calls these images."""
+        return self.jobs[0].need.image_set
+
+    def leave_out(self, keys: Collection[str]) -> None:
+        """Ask nothing of jobs that were refused meanwhile."""
+        for look in self._looks.values():
+            look.jobs = [job for job in look.jobs if job.key not in keys]
+
+    @property
+    def looks(self) -> tuple[tuple[View, Geometry], ...]:
+        """How the images are seen."""
+        return tuple(self._looks)
+
+    def answers(self, seen: Iterable[Seen] | None = None) -> Iterator[tuple[Job, Any, list[float]]]:
         """Of each job that is not refused: its answers, and the share of each picture that its view filled in.
 
+        seen  the images as `looks` show them, in order, a few at a time; without it they are read here
         Raises BlockedError where an image cannot be read any more.
         """
+        if not self._looks:
+            return
         sizes: list[tuple[int, int]] = []
-        for raw in self._decoded():
-            sizes += [image.shape[:2] for image in raw]
-            self.cost.images_read += len(raw)
-            last = len(sizes) == len(self.rows)
-            for view in dict.fromkeys(view for view, _ in self._looks):
-                looks = [look for look in self._looks.values() if look.view == view and look.jobs]
-                self._see(view, looks, raw, last=last)
-                for look in looks if last else ():
-                    shares = [view.padded_share(*size, look.geometry.seen(*size)) for size in sizes if view.pads]
-                    yield from ((job, np.concatenate(self._answers[job.key]), shares) for job in look.jobs)
-
-    def _decoded(self) -> Iterator[list[Image]]:
-        """Decode in order as many images at a time as take HELD bytes, or one that takes more.
-
-        A list is emptied when the next is asked for.
-        """
-        raw: list[Image] = []
-        held = 0
-        for row in self.rows:
-            with self.pace.of_set(self.images.name, 1):
-                image = self.images.read(np.array([row]))[0]
-            if raw and held + image.nbytes > HELD:
-                yield raw
-                raw.clear()
-                held = 0
-            raw.append(image)
-            held += image.nbytes
-        yield raw
-
-    def _see(self, view: View, looks: Sequence[_Look], raw: Sequence[Image], *, last: bool) -> None:
-        """Crop images for the looks under a view, and answer the batches that are full, or after the last image all.
-
-        Batches are cut where they would be if the whole chunk were held, so that no answer depends on HELD.
-        """
-        try:
-            for image in raw:
-                changed = view.of_image(image)
-                for look in looks:
-                    look.crops.append(look.geometry.apply([changed])[0])
-        except BlockedError as error:
-            for look in looks:
-                self._drop(look, look.jobs, error)
+        looks = tuple(self._looks.values())
+        for each in see_one_by_one(self.images, self.rows, self.looks) if seen is None else seen:
+            if each.fault:
+                raise BlockedError(each.fault)
+            sizes += each.sizes
+            self.cost.images_read += len(each.sizes)
+            self.pace.reading(self.images.name, len(each.sizes) * max(len(looks), 1), each.seconds)
+            for look, crops, fault in zip(looks, each.crops, each.faults, strict=True):
+                self._take(look, crops, fault, last=len(sizes) == len(self.rows))
         for look in looks:
-            size = max((job.batch_size(look.crops[0]) for job in look.jobs), default=1)
-            count = len(look.crops) if last else len(look.crops) // size * size
-            if count and look.jobs:
-                self._answer(look, look.crops[:count])
-            del look.crops[:count]
+            shares = [look.view.padded_share(*size, look.geometry.seen(*size)) for size in sizes if look.view.pads]
+            yield from ((job, np.concatenate(self._answers[job.key]), shares) for job in look.jobs)
+
+    def _take(self, look: _Look, crops: Sequence[Image], fault: str, *, last: bool) -> None:
+        """Keep crops until they fill a batch, and answer the batches that are full, or after the last image all."""
+        if fault:
+            self._drop(look, look.jobs, BlockedError(fault))
+        if not look.jobs:
+            look.crops.clear()
+            return
+        look.crops += crops
+        size = max((job.batch_size(look.crops[0]) for job in look.jobs), default=1)
+        count = len(look.crops) if last else len(look.crops) // size * size
+        if count:
+            self._answer(look, look.crops[:count])
+        del look.crops[:count]
 
     def _answer(self, look: _Look, crops: Sequence[Image]) -> None:
         try:

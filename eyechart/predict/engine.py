@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -10,9 +11,11 @@ from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import Job, features_table, predictions_table
 from eyechart.predict.chunk import Chunk
+from eyechart.predict.feeding import Feed, Reader, workers_that_pay
 from eyechart.predict.needs import FEATURES
 from eyechart.predict.pace import Pace
 from eyechart.predict.run import Run
+from eyechart.predict.seeing import Seen
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,24 +42,46 @@ class Engine(Protocol):
         """Of each job that is not refused: the rows of a lease, and its table of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LocalEngine:
-    """This process: a lease is taken when the one before it is answered."""
+    """This process, and workers that read images for it; a lease is taken when its images are to be read."""
 
     run: Run
     pace: Pace
+    _feed: Feed | None = None
 
     def answers(self, leases: Iterable[Lease], refuse: Refuse) -> Iterator[tuple[Job, Ints, pa.Table]]:
         """Answer lease by lease; images that cannot be read refuse the jobs of their lease, and no other."""
-        for lease in leases:
-            chunk = Chunk(lease.images, lease.rows, lease.jobs, self.pace, self.run.cost, refuse)
+        refused: set[str] = set()
+
+        def refuse_here(job: Job, error: BlockedError | NotApplicableError) -> None:
+            refused.add(job.key)
+            refuse(job, error)
+
+        chunks = (Chunk(each.images, each.rows, each.jobs, self.pace, self.run.cost, refuse_here) for each in leases)
+        for chunk, seen in self._fed(chunks):
+            chunk.leave_out(refused)
             try:
-                for job, answers, shares in chunk.answers():
+                for job, answers, shares in chunk.answers(seen):
                     if job.need.view == FEATURES:
-                        table = features_table(lease.images, lease.rows, answers)
+                        table = features_table(chunk.images, chunk.rows, answers)
                     else:
-                        table = predictions_table(job, lease.rows, answers, shares)
-                    yield job, lease.rows, table
+                        table = predictions_table(job, chunk.rows, answers, shares)
+                    yield job, chunk.rows, table
             except BlockedError as error:
-                for job in lease.jobs:
-                    refuse(job, error)
+                for job in chunk.jobs:
+                    refuse_here(job, error)
+
+    def _fed(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Iterable[Seen] | None]]:
+        """Chunks, with what workers saw of their images, where there are workers."""
+        chunks = iter(chunks)
+        first = next(chunks, None)
+        if first is None:
+            return
+        workers = self.run.settings.workers
+        if workers is None:
+            workers = workers_that_pay(accelerated=any(job.checkpoint.accelerated for job in first.jobs))
+        if workers and self._feed is None:
+            self._feed = Feed(Reader(self.run.zoo, self.run.settings), workers)
+        chunks = itertools.chain([first], chunks)
+        yield from self._feed.through(chunks) if self._feed else ((chunk, None) for chunk in chunks)

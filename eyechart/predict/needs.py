@@ -81,6 +81,10 @@ class Addresses(Mapping[Need, Address]):
         """Note under which key a need is met as far as somebody asks."""
         self._known[need] = Address(key, partly=True)
 
+    def is_settled(self, need: Need) -> bool:
+        """Whether a need is met, or is known not to be, and no look can ask for more."""
+        return need in self._known and not self._known[need].partly
+
     def settle(self, need: Need, key: str) -> None:
         """Note that what has become of a need whose table was not complete holds for all of that key."""
         for other, address in self._known.items():

@@ -21,7 +21,7 @@ def filled(images: int, batch: int) -> int:
 
 
 class Pace:
-    """Seconds per image in a batch of each model, and per image read of each set, on this run's device and precision.
+    """Seconds per image in a batch of each model, and per crop of each set, on this run's device at its precision.
 
     A batch that is filled up costs as much as a full one, so its pace is that of all its images.
     """
@@ -40,11 +40,10 @@ class Pace:
         with self._of(("model", name), filled(images, batch)):
             yield
 
-    @contextlib.contextmanager
-    def of_set(self, name: str, images: int) -> Iterator[None]:
-        """Time the reading of so many images of a set."""
-        with self._of(("set", name), images):
-            yield
+    def reading(self, name: str, crops: int, seconds: float) -> None:
+        """Note what it took to read images of a set and make so many crops of them."""
+        self._seconds[("set", name)] += seconds
+        self._images[("set", name)] += crops
 
     @contextlib.contextmanager
     def _of(self, part: Part, images: int) -> Iterator[None]:

@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -118,7 +119,9 @@ class Predictor:
             jobs: dict[str, Job] = {}
             for (model, image_set, view), more in wanted.items():
                 for job in self._jobs([self.locator.whole(Need(model, image_set, view))]):
-                    jobs[job.key] = job
+                    there = self.run.store.partial(job.key)
+                    kept = there is not None and "logits" in there.columns
+                    jobs[job.key] = replace(job, keeps_logits=job.keeps_logits or kept)
                     rows[job.key] = np.union1d(rows.get(job.key, more), more)
             anew = [self.run.store.begin(key, meta_of(job), means_of(self.run, job)) for key, job in jobs.items()]
             self._predict(list(jobs.values()), rows)
@@ -215,7 +218,7 @@ class Predictor:
     def _jobs(self, needs: list[Need]) -> Iterator[Job]:
         """Load the checkpoints that something is missing of; block the needs of those that cannot be loaded."""
         for need in needs:
-            if self._is_settled(need):
+            if self.run.addresses.is_settled(need):
                 continue
             if self.locator.is_recorded(need.model):
                 RecordedAnswers(self.run).take(need, self.locator.images(need.image_set))
@@ -229,12 +232,8 @@ class Predictor:
                         self.run.addresses.share(other, need)
                 continue
             # A checkpoint whose resolution had to be made anew may turn out to have its predictions.
-            if not self.locator.locate(need) or not self._is_settled(need):
+            if not self.locator.locate(need) or not self.run.addresses.is_settled(need):
                 yield self.locator.job(need)
-
-    def _is_settled(self, need: Need) -> bool:
-        """Whether a need is met, or is known not to be, and no look can ask for more."""
-        return need in self.run.addresses and not self.run.addresses[need].partly
 
     def _embedding_jobs(self, probe: Job) -> list[Job]:
         """What must be embedded before a probe can be fitted, unless it is stored."""
@@ -271,7 +270,7 @@ class Predictor:
                 self.run.store.write_part(job.key, rows, table, means_of(self.run, job))
                 self._progress.step(len(table), f"{job.need.model} {job.need.image_set} {job.need.view}")
                 due[job.key] -= len(rows)
-                if not due[job.key] and not self._is_settled(job.need):
+                if not due[job.key] and not self.run.addresses.is_settled(job.need):
                     self._keep(job, finish)
         finally:
             self._progress.close()
@@ -299,5 +298,5 @@ class Predictor:
                 here = [job for job, lacking in zip(asking, alike[:, number].tolist(), strict=True) if lacking]
                 rows = np.flatnonzero(kind.ravel() == number)
                 for start in range(0, len(rows), CHUNK):
-                    if todo := [job for job in here if not self._is_settled(job.need)]:
+                    if todo := [job for job in here if not self.run.addresses.is_settled(job.need)]:
                         yield Lease(images, rows[start : start + CHUNK], todo)

@@ -67,6 +67,7 @@ class Answering:
         store = settings.store if settings.store.is_dir() else Path(tempfile.gettempdir(), "eyechart-store")
         settings = replace(settings, store=store, engine="local")
         self._locator = Locator(Run(zoo, settings, in_full=in_full), Progress(io.StringIO()))
+        self._engine = LocalEngine(self._locator.run, Pace(self._locator.run))
         self._jobs: dict[Need, Job] = {}
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
@@ -81,7 +82,7 @@ class Answering:
         return Answered(order, list(self._answers(order)), run.cost)
 
     def _answers(self, order: Order) -> Iterator[Answer]:
-        run, refused = self._locator.run, []
+        refused: list[Answer] = []
 
         def refuse(job: Job, error: BlockedError | NotApplicableError) -> None:
             refused.append((job.need, None, error))
@@ -93,8 +94,7 @@ class Answering:
             yield from ((need, None, error) for need, _ in order.keys)
             return
         lease = Lease(images, order.rows, jobs)
-        engine = LocalEngine(run, Pace(run))
-        yield from ((job.need, table, None) for job, _, table in engine.answers([lease], refuse))
+        yield from ((job.need, table, None) for job, _, table in self._engine.answers([lease], refuse))
         yield from refused
 
     def _job(self, need: Need, key: str) -> Job:
@@ -135,7 +135,7 @@ class RayEngine:
             except Exception as error:  # Ray's own: what is there is kept, and the next model has actors of its own
                 blocked = BlockedError(f"ray gave up on {model}: {_first_line(error)}")
                 for need in dict.fromkeys(need for order in of_model for need, _ in order.keys):
-                    if need not in self._run.addresses:
+                    if not self._run.addresses.is_settled(need):
                         refuse(jobs[need], blocked)
 
     def _of_model(
@@ -149,7 +149,7 @@ class RayEngine:
             for need, table, error in answered.answers:
                 if error is None:
                     yield jobs[need], answered.order.rows, table
-                elif need not in run.addresses:
+                elif not run.addresses.is_settled(need):
                     refuse(jobs[need], error)
 
 

@@ -39,7 +39,8 @@ class Settings:
     """Options of a run that decide its predictions.
 
     `images` is where relative paths of image sets start (`--data`); `limit` keeps a seeded subset of each set;
-    `engine` is where predictions are made, here (`local`) or on the machines of a cluster (`ray`).
+    `engine` is where predictions are made, here (`local`) or on the machines of a cluster (`ray`); `workers` processes
+    read images for one that answers, None for as many as pay.
     """
 
     store: Path
@@ -48,6 +49,7 @@ class Settings:
     precision: str = "fp32"
     limit: int | None = None
     engine: str = "local"
+    workers: int | None = None
 
 
 @dataclass

@@ -25,7 +25,7 @@ _COLUMNS = 30
 _KINDS = {"F": "✗ fails", "B": "■ blocked", "?": "? undecided"}
 
 
-def summary(report: Report, page: str = "") -> str:
+def summarized(report: Report, page: str = "") -> str:
     """Say in Markdown what became of a run, in no more than a comment holds; `page` is the path of the whole report."""
     sentences = deciding_sentences(report)
     parts = [MARKER, f"### {text(headline(sentences), 2 * _LINE)}", ""]

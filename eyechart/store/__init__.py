@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from eyechart.digest import bytes_digest
 from eyechart.errors import BlockedError, DamagedError, StoreError
 from eyechart.store import parts, proof
+from eyechart.store.keys import Keys, digest_of
 from eyechart.store.mirror import Mirror
 from eyechart.store.parts import Part, Partial, Rows
 from eyechart.store.setting_aside import set_aside
 from eyechart.store.writing import TEMPORARY, atomically
 
 T = TypeVar("T")
-Keys = NDArray[np.str_]
 
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 """Nothing to read there."""
@@ -66,7 +66,7 @@ class Store:
             about = keys
             if not complete:
                 about = keys[np.isin(keys, table.read(["key"])["key"].to_numpy().astype(np.str_))]
-            if table.meta["keys"] != _digest_of(about):
+            if table.meta["keys"] != digest_of(about):
                 raise proof.UnprovedError("it is about other images, or in another order")
             return True
 
@@ -140,7 +140,7 @@ class Store:
         they are dropped, and the next run begins anew.
         """
         name, folder = _table(key), self.root / _partial(key)
-        about = {**meta, **by, "name": name, "rows": len(keys), "keys": _digest_of(keys)}
+        about = {**meta, **by, "name": name, "rows": len(keys), "keys": digest_of(keys)}
 
         def read(part: Part) -> pa.Table:
             return self._required(part.name, self._read_all)
@@ -325,11 +325,6 @@ class Store:
             raise StoreError(f"store {self.root}: cannot write {path.name} ({error.strerror or error})") from error
         if self._mirror:
             self._mirror.put(name, path)
-
-
-def _digest_of(keys: Keys) -> str:
-    """Digest names in their order."""
-    return bytes_digest("\0".join(keys.tolist()).encode())
 
 
 def _table(key: str) -> str:

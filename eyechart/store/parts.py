@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from eyechart.store.keys import are_unique
+
 Rows = NDArray[np.int64]
 
 BLOCK = 512
@@ -62,7 +64,7 @@ def joined(
     Parts with gaps are copied to the file `spool`, which is mapped into memory, since every block has some of theirs.
     Raises ValueError where rows are missing, or are about other images.
     """
-    if len(np.unique(keys)) != len(keys):
+    if not are_unique(keys):
         raise ValueError("an image is in it more than once")
     owner = np.full(len(keys), -1)
     for number, part in sorted(enumerate(parts), key=lambda each: len(each[1].rows)):

@@ -37,17 +37,22 @@ def content_of(architecture: str, root: Path) -> str:
     Raises BlockedError for a local copy that is not there.
     """
     if architecture.startswith(LOCAL):
-        folder = Path(located(architecture, root).removeprefix(LOCAL))
-        is_there = os.path.isdir(folder)  # noqa: PTH112  # pathlib raises for names that are too long
-        files = sorted(path for path in folder.glob("*") if path.is_file()) if is_there else []
-        if not files:
-            raise BlockedError(f"{architecture!r}: looked for config.json and weights in {folder}, it holds no files")
-        return digest([[path.name, known_digest(path)] for path in files])
+        return folder_digest(root, architecture.removeprefix(LOCAL), "config.json and weights")
     if architecture.startswith(REMOTE):
         name, _, revision = architecture.removeprefix(REMOTE).partition("@")
         note = _cached(name) / "refs" / (revision or "main")
         return note.read_text(encoding="utf-8").strip() if note.is_file() else revision
     return ""
+
+
+def folder_digest(root: Path, relative: str, holding: str) -> str:
+    """Digest the files of a local copy of a repository. Raises BlockedError where it is not `holding` any."""
+    folder = (root / Path(relative).expanduser()).resolve()
+    is_there = os.path.isdir(folder)  # noqa: PTH112  # pathlib raises for names that are too long
+    files = sorted(path for path in folder.glob("*") if path.is_file()) if is_there else []
+    if not files:
+        raise BlockedError(f"{relative!r}: looked for {holding} in {folder}, it holds no files")
+    return digest([[path.name, known_digest(path)] for path in files])
 
 
 def state_digest(module: torch.nn.Module) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,7 @@ from eyechart.checkpoints import clip
 from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
 from eyechart.checkpoints.entries import CropMode, ModelEntry, PreprocessingEntry
 from eyechart.checkpoints.preprocessing import Geometry, Preprocessing, Size, square
-from eyechart.checkpoints.sources import hub, tags
+from eyechart.checkpoints.sources import hub, tags, texts
 from eyechart.checkpoints.sources import timm as timm_source
 from eyechart.checkpoints.sources.base import (
     Surroundings,
@@ -26,7 +26,6 @@ from eyechart.checkpoints.sources.base import (
 )
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError, nearest
-from eyechart.images.labels import LabelSpace, label_space
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +42,8 @@ class OpenClipSpec(ModelEntry):
     A named model may have both: then the file's weights are judged with the tag's preprocessing and activation.
 
     A configuration has open_clip's own keys; `vision_cfg.timm_arguments` are keyword arguments of a timm trunk.
-    `merges` is the byte-pair merges of a tokenizer of the user's own.
+    `merges` is the byte-pair merges of a tokenizer of the user's own, `tokenizer` a folder with one of Hugging Face's.
+    `class_names` is what prompts call the classes: all of them in order, or some by the label space's names.
     """
 
     source: Literal["open_clip"]
@@ -51,6 +51,8 @@ class OpenClipSpec(ModelEntry):
     pretrained: str | None = None
     weights: str | None = None
     merges: str | None = None
+    tokenizer: str | None = None
+    class_names: dict[str, str] | tuple[str, ...] | None = None
     prompts: str | tuple[str, ...] = "openai"
     logit_scale: Literal["model"] | float = "model"
 
@@ -67,6 +69,10 @@ class OpenClipSpec(ModelEntry):
             raise ValueError(f"'pretrained' names a tag; the file {self.pretrained!r} belongs under 'weights'")
         if isinstance(self.architecture, dict) and self.weights is None:
             raise ValueError("an architecture given as a configuration needs 'weights'")
+        if self.tokenizer is not None and (from_hub or self.merges is not None):
+            raise ValueError("'tokenizer' stands for the one that a named architecture has; give no 'merges' besides")
+        if bad := [each for each in self.prompts if "{}" not in each and not isinstance(self.prompts, str)]:
+            raise ValueError(f"'prompts': {bad[0]!r} has no '{{}}' for the class")
         return self
 
 
@@ -81,8 +87,9 @@ def weights(spec: OpenClipSpec, root: Path) -> str:
         own = f"open_clip:{spec.architecture}:{spec.pretrained}:{hub.content_of(str(spec.architecture), root)}"
     merges = weights_digest(root, spec.merges) if spec.merges else ""
     # open_clip's prompts change with its version only, and reading them would import torch
-    prompts = "openai" if spec.prompts == "openai" else _templates(spec.prompts)
-    return digest(own, merges, prompts)
+    prompts = "openai" if spec.prompts == "openai" else texts.templates(spec.prompts)
+    tokenizer = [hub.folder_digest(root, spec.tokenizer, "tokenizer.json")] if spec.tokenizer else []
+    return digest(own, merges, prompts, *tokenizer)
 
 
 def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
@@ -97,14 +104,16 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
         note = ", ".join(filter(None, [note, fill(module, state, weights_file(around.root, spec.weights))]))
     module.eval()
     preprocessing = _preprocessing(module, spec.preprocessing)
-    templates, names = _templates(spec.prompts), _class_names(around.labels)
+    templates, names = texts.templates(spec.prompts), texts.class_names(around.labels, spec.class_names)
     classifier = digest(templates, names, spec.logit_scale)
     identity = weights(spec, around.root)
     if not spec.weights:
         identity = digest(identity, hub.state_digest(module))
     text = around.cached(
         f"text-{digest(identity, str(spec.architecture), classifier)}",
-        lambda: _text_classifier(module, _tokenizer(spec, around), names, templates),
+        lambda: texts.text_classifier(
+            module, texts.tokenizer(spec.architecture, around, spec.merges, spec.tokenizer), names, templates
+        ),
     )
     resolved = Resolved(
         source="open_clip",
@@ -118,7 +127,8 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
         assumed="" if openai else known.assumed,
     )
     scale = float(module.logit_scale.detach().exp()) if spec.logit_scale == "model" else float(spec.logit_scale)
-    zero_shot = _zero_shot(module, text, scale)
+    bias = 0.0 if getattr(module, "logit_bias", None) is None else float(module.logit_bias.detach())
+    zero_shot = _zero_shot(module, text, scale, bias)
     own = _own_size(module)
     resized = _resized(spec, around.root, quick_gelu=openai or known.quick_gelu)
     answers = TorchAnswers(zero_shot, preprocessing, around, own, resized, embedded=_embedded)
@@ -192,64 +202,12 @@ def _preprocessing(module: Any, stated: PreprocessingEntry) -> Preprocessing:
     ).overridden(stated)
 
 
-def _templates(prompts: str | Sequence[str]) -> list[str]:
-    if not isinstance(prompts, str):
-        return list(prompts)
-    if prompts == "miniature":
-        from eyechart.miniature.captions import PROMPTS
-
-        return list(PROMPTS)
-    if prompts == "openai":
-        import open_clip
-
-        return [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
-    raise SpecError(f"prompts {prompts!r} is unknown: {nearest(prompts, ('miniature', 'openai'))}, or a list")
-
-
-def _class_names(labels: LabelSpace) -> list[str]:
-    """What prompts call the classes. Raises SpecError where they have no names but numbers."""
-    if all(name.isdecimal() for name in labels.names):
-        raise SpecError(f"label space {labels.name!r} has numbers only, and prompts need words: give {{names: [...]}}")
-    wnids = label_space("imagenet-1k").names
-    if not set(labels.names) <= set(wnids):
-        return list(labels.names)
-    import open_clip
-
-    # wnids name ImageNet's folders, these name its classes to a reader of prompts; both in the same order
-    called = dict(zip(wnids, open_clip.IMAGENET_CLASSNAMES, strict=True))
-    return [called[name] for name in labels.names]
-
-
-def _tokenizer(spec: OpenClipSpec, around: Surroundings) -> Any:
-    import open_clip
-
-    if isinstance(spec.architecture, str):
-        return open_clip.get_tokenizer(hub.located(spec.architecture, around.root))
-    context = spec.architecture["text_cfg"]["context_length"]
-    if spec.merges is None:
-        return open_clip.tokenizer.SimpleTokenizer(context_length=context)
-    return clip.tokenizer(weights_file(around.root, spec.merges), context)
-
-
-def _text_classifier(
-    module: Any,
-    tokenizer: Callable[[list[str]], torch.Tensor],
-    names: Sequence[str],
-    templates: Sequence[str],
-) -> NDArray[np.float32]:
-    """(dimensions, classes): each class's prompts embedded, normalized, averaged, normalized (CLIP's own recipe)."""
-    import open_clip
-
-    classifier = open_clip.build_zero_shot_classifier(module, tokenizer, list(names), list(templates))
-    return np.asarray(classifier.cpu().numpy(), dtype=np.float32)
-
-
-def _zero_shot(module: Any, text: NDArray[np.float32], scale: float) -> torch.nn.Module:
+def _zero_shot(module: Any, text: NDArray[np.float32], scale: float, bias: float) -> torch.nn.Module:
     import torch
     import torch.nn.functional
 
     class ZeroShot(torch.nn.Module):
-        """Image tower and a fixed text classifier: logits = scale · cos(image, text)."""
+        """Image tower and a fixed text classifier: logits = scale · cos(image, text) + bias."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -258,14 +216,15 @@ def _zero_shot(module: Any, text: NDArray[np.float32], scale: float) -> torch.nn
             self.register_buffer("text", torch.from_numpy(text * np.float32(scale)))
 
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-            return torch.nn.functional.normalize(self.visual(pixels), dim=-1) @ self.text
+            return torch.nn.functional.normalize(_embedded(self, pixels), dim=-1) @ self.text + bias
 
     return ZeroShot()
 
 
 def _embedded(zero_shot: Any, pixels: torch.Tensor) -> torch.Tensor:
     """Embeddings of images, open_clip's `encode_image` without normalization."""
-    embeddings: torch.Tensor = zero_shot.visual(pixels)
+    answer = zero_shot.visual(pixels)
+    embeddings: torch.Tensor = answer[0] if isinstance(answer, tuple) else answer  # a CoCa's tower gives tokens too
     return embeddings
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from eyechart.errors import BlockedError, NotApplicableError, SpecError
 from eyechart.images.image_set import ImageSet
-from eyechart.judge.gates.paired import cannot_show, loss
+from eyechart.judge.gates.paired import cannot_show, loss, unremembered
 from eyechart.judge.verdict import Bound, is_open
 from eyechart.measures.measurement import Measurement, take
 from eyechart.measures.predictions import Floats, Predictions
@@ -71,10 +71,7 @@ def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline
     Raises BlockedError where they cannot be compared, saying why.
     """
     if measurement.recipe is None or not measurement.recipe.tables():
-        raise NotApplicableError(
-            f"{measurement.measure} does not say what it was measured on, so no baseline can be measured the same way; "
-            f"write `@remembered` (from eyechart.measures) above its measure, a function of predictions"
-        )
+        raise NotApplicableError(unremembered(measurement, "compared"))
     own = measurement.recipe.tables()[0].model
     unsaid: list[str] = []
 

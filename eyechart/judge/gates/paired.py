@@ -35,6 +35,14 @@ def cannot_show(images: int, least: float, margin: float) -> str:
     )
 
 
+def unremembered(measurement: Measurement, wanted: str) -> str:
+    """Say what a measure of one's own lacks to be compared with a baseline, or to have that planned (`wanted`)."""
+    return (
+        f"{measurement.measure} does not say what it was measured on, so no baseline can be measured the same way; to "
+        f"have it {wanted}, write `@remembered` (from eyechart.measures) above its measure, a function of predictions"
+    )
+
+
 def _mirrored(limits: Limits, alpha: float) -> tuple[float, float]:
     low, high = limits(alpha)
     return -high, -low

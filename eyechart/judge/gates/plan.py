@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from eyechart.digest import digest
-from eyechart.errors import EyechartError
+from eyechart.errors import EyechartError, NothingToMeasureError
+from eyechart.images.ordering import declared_order
 from eyechart.judge.claims import Claim
-from eyechart.judge.gates.paired import cannot_show, loss
+from eyechart.judge.gates.paired import cannot_show, loss, unremembered
 from eyechart.judge.verdict import Bound, decidable
-from eyechart.measures.awaiting import AwaitedError, Pending
-from eyechart.measures.measurement import Limits, Measurement, Unmeasured
+from eyechart.measures.awaiting import AwaitedError, Pending, Source, Wanted
+from eyechart.measures.measurement import Limits, Measurement, Unmeasured, take
 from eyechart.measures.predictions import Floats, Ints, Predictions
 from eyechart.predict.needs import Need
 from eyechart.predict.searches import Found, Search
@@ -42,6 +45,8 @@ class Forecast:
     reach   how far from its bound the value must be, to be decided 9 times of 10
     least   of a comparison, the loss that the images leave open even for the baseline itself
     decided which values would be decided, in words, where that is a matter of one count
+    first   which answers its first look would ask for, where they are not there yet
+    likely  which it would ask for until it is decided
     """
 
     claim: Claim
@@ -52,6 +57,8 @@ class Forecast:
     images: int
     least: float | None = None
     decided: str = ""
+    first: Wanted = field(default_factory=dict, compare=False, repr=False)
+    likely: Wanted = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def shown(self) -> bool:
@@ -100,7 +107,7 @@ def against_itself(measurement: Measurement, bound: Bound) -> Measurement:
     Raises ValueError for a measurement that does not say what it was measured on.
     """
     if measurement.recipe is None:
-        raise ValueError(f"{measurement.measure} does not say what it was measured on")
+        raise ValueError(unremembered(measurement, "planned"))
 
     def change(value: object) -> object:
         return disturbed(value, "baseline") if isinstance(value, Predictions) else value
@@ -111,10 +118,14 @@ def against_itself(measurement: Measurement, bound: Bound) -> Measurement:
     return replace(lost, value=0.0, limits=limits, had_it_been=None)
 
 
-def outlined(measurement: Measurement) -> Measurement:
+Like: TypeAlias = Mapping[Source, tuple[Predictions, Ints]]
+"""What answers are assumed to be: predictions of a set, and the row of each of its images in the table."""
+
+
+def outlined(measurement: Measurement, like: Like = MappingProxyType({})) -> Measurement:
     """What is known of a measurement whatever the answers, where some are not there yet: its name, what is possible.
 
-    Its value and its limits mean nothing. Raises AwaitedError where only the answers can tell.
+    Its value and its limits are those of assumed answers, `like` these. Raises AwaitedError where answers must tell.
     """
     if not isinstance(measurement, Unmeasured) or measurement.recipe is None:
         return measurement
@@ -122,14 +133,29 @@ def outlined(measurement: Measurement) -> Measurement:
     def fill(value: object) -> object:
         if not isinstance(value, Predictions) or not isinstance(value.predicted, Pending):
             return value
-        need = Need(value.model, value.image_set, value.view)
-        like = assumed(need, value.keys, value.labels, max(int(value.labels.max(initial=0)) + 1, 2))
-        return replace(like, also=value.also, derive=value.derive)
+        known, at = like.get(value.predicted.source, (None, np.zeros(0, np.int64)))
+        rows = np.searchsorted(at, value.predicted.rows)
+        if known is None or not np.array_equal(known.labels[rows], value.labels):  # read out as other classes
+            need = Need(value.model, value.image_set, value.view)
+            known, rows = assumed(need, value.keys, value.labels, max(int(value.labels.max(initial=0)) + 1, 2)), None
+        filled = known if rows is None else take(known, rows)
+        return replace(filled, keys=value.keys, also=value.also, derive=value.derive)
 
     try:
         return measurement.recipe.with_changed(fill).measure()
     except (EyechartError, ValueError) as error:
         raise AwaitedError(measurement.recipe.asked()) from error
+
+
+def asked(measurement: Measurement, images: int) -> Wanted:
+    """The answers that a look at so many images of a measurement asks for, and that are not there."""
+    if not isinstance(measurement, Unmeasured) or measurement.recipe is None:
+        return {}
+    order = declared_order(measurement.recipe.tables()[0].keys)[:images]
+    try:
+        return measurement.recipe.on_rows(lambda _: np.sort(order)).asked()
+    except NothingToMeasureError:  # a part has no image among them: the next look is the first
+        return {}
 
 
 def _moved(limits: Limits, by: float, alpha: float) -> tuple[float, float]:
@@ -207,8 +233,9 @@ class Cost:
 
 
 def table(
-    forecasts: Sequence[Forecast], blocked: Sequence[tuple[Claim, str]], loads: Iterable[Load], costs: Iterable[Cost]
-) -> list[str]:
+    forecasts: Sequence[Forecast], blocked: Sequence[tuple[Claim, str]], unplanned: Sequence[tuple[Claim, str]],
+    loads: Iterable[Load], costs: Iterable[Cost],
+) -> list[str]:  # fmt: skip
     """Lines of the plan: what cannot be decided first, then the cost."""
     shown = [each for each in forecasts if each.shown]
     weak = [each for each in shown if not each.decidable]
@@ -225,14 +252,15 @@ def table(
         for each in sorted(forecasts, key=lambda one: (one.claim.model, one.claim.behavior))
         if not each.shown
     ]
+    lines += [f"  not applicable     {claim.model}  {_name(claim)}: {reason}" for claim, reason in unplanned]
     lines += [f"  cannot be planned  {claim.model}  {_name(claim)}: {reason}" for claim, reason in blocked]
     lines += [f"  {load}" for load in loads]
     total = 0.0
     for cost in costs:
-        time = _duration(math.nan if cost.seconds is None else cost.seconds)
+        time = duration(math.nan if cost.seconds is None else cost.seconds)
         total += math.nan if cost.seconds is None else cost.seconds
         lines.append(f"  {cost.model}: {cost.answers:,} answers, {time} ({cost.note})")
-    return [*lines, f"predicting takes {_duration(total)} in all"]
+    return [*lines, f"predicting takes {duration(total)} in all"]
 
 
 def warnings(forecasts: Sequence[Forecast], assumption: str) -> list[str]:
@@ -249,7 +277,8 @@ def _name(claim: Claim) -> str:
     return f"{claim.behavior} vs {claim.versus}" if claim.twin else claim.behavior
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """`about 12 s`, `about 3 min`, or an unknown time."""
     if math.isnan(seconds):
         return "an unknown time"
     if seconds < 1:

@@ -33,7 +33,10 @@ UNREMEMBERED = "all images at once: its measure has no `@remembered` (from eyech
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What was decided, on which measurement, at which error rates, and how."""
+    """What was decided, on which measurement, at which error rates, and how.
+
+    `looked_at` is how many images the look was at; the first table of the measurement's recipe has more.
+    """
 
     outcome: Outcome
     reason: str
@@ -42,6 +45,7 @@ class Ruling:
     look: str | None = None
     p_fail: float | None = None
     images_needed: int | None = None
+    looked_at: int | None = None
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -93,7 +97,7 @@ def _in_looks(measurement: Measurement, recipe: Recipe, bound: Bound, levels: Le
             ruling = _ruling(measured, bound, at_look)
             break
     text = f"look {plan.index(look) + 1} of {len(plan)}: {look.images:,} of {total:,} images"
-    return replace(ruling, reason=f"{ruling.reason} ({text})", look=text)
+    return replace(ruling, reason=f"{ruling.reason} ({text})", look=text, looked_at=look.images)
 
 
 def _ruling(measurement: Measurement, bound: Bound, levels: Levels) -> Ruling:

@@ -105,7 +105,7 @@ def models_of(run: Mapping[str, object]) -> list[str]:
 
 _CATEGORIES = (
     ("Blocked: could not be measured", "broken failed skipped", r"BlockedError|^blocked:"),
-    ("Inconclusive", "failed skipped", r"Undecided|^inconclusive:"),
+    ("Inconclusive", "broken skipped", r"Undecided|^inconclusive:"),
     ("Known failure", "skipped", r"^XFAIL"),
     ("Not applicable", "skipped", r"NotApplicableError|^not applicable:"),
     ("Promise broken", "failed", ""),

@@ -6,24 +6,28 @@ Only drawings are taken: what could run, or be fetched, is left out, whoever put
 from __future__ import annotations
 
 import base64
+import csv
 import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from eyechart.reports.figures.figure import read_csv
 from eyechart.reports.figures.writing import FOLDER, INDEX
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
-KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp",
-         ".csv": "text/csv;charset=utf-8"}  # fmt: skip
+PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+TABLES = {".csv": "text/csv;charset=utf-8"}
+
+LONGEST_TABLE = 60
+"""Rows of a table that is shown in place of a drawing; the CSV has all of them."""
 
 _LEFT_OUT = {"script", "foreignObject", "metadata", "iframe", "a", "animate", "set"}
 _SAFE_HREF = re.compile(r"#|data:image/(png|jpeg|webp);base64,")
@@ -33,10 +37,7 @@ _FETCHES = re.compile(r"@import|url\(\s*['\"]?(?!#|['\"])", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: what is said of it, the SVG as markup (None where nothing could draw it), its CSV as a data URI.
-
-    One that is a table has its cells in `table`, the headings first.
-    """
+    """A figure: what is said of it, the SVG as markup (None where nothing could draw it), its CSV as a data URI."""
 
     name: str
     title: str
@@ -48,7 +49,7 @@ class Drawing:
     width: str
     height: str
     csv: str | None
-    table: Sequence[Sequence[str]] = ()
+    rows: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,11 @@ class Figures:
         """Names of the figures that belong to a claim."""
         return self._of_claim.get(claim, ())
 
+    def confused(self, model: str, image_set: str | None) -> Sequence[Sequence[Any]]:
+        """Most confused pairs of classes of a model on an image set: label, answer, images."""
+        pairs = (self.classes.get(f"{model}|{image_set}") or {}).get("confused") or ()
+        return [pair for pair in pairs if len(pair) == 3]
+
     def named(self, names: Sequence[str]) -> list[Drawing]:
         """Figures by name, in their own order."""
         return [figure for figure in self.figures if figure.name in names]
@@ -110,33 +116,31 @@ def _drawing(entry: Mapping[str, Any], folder: Path) -> Drawing:
     size = re.search(r'viewBox="\S+ \S+ ([\d.]+) ([\d.]+)"', svg or "")
     width, height = size.groups() if size else ("", "")
     models = tuple(map(str, entry.get("models") or ()))
-    data = _inside(folder, entry.get("csv"))
-    cells = as_cells(data.read_bytes().decode("utf-8")) if data and entry.get("kind") == "table" else ()
-    uri = _data_uri(data)
-    return Drawing(name, title, caption, about, models, svg, f"{_prefix(name)}svg", width, height, uri, cells)
+    table = _inside(folder, entry.get("csv"))
+    rows = () if svg or table is None else _rows(table)
+    drawn_as = (svg, f"{_prefix(name)}svg", width, height)
+    return Drawing(name, title, caption, about, models, *drawn_as, _data_uri(table, TABLES), rows)
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """A table to read in place of a drawing: its head and first rows, numbers to four digits."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [[_short(cell) for cell in row] for row in islice(csv.reader(stream), LONGEST_TABLE + 1)]
+
+
+def _short(cell: str) -> str:
+    try:
+        return cell if cell.lstrip("-").isdigit() else f"{float(cell):.4g}"
+    except ValueError:
+        return cell
 
 
 def _picture(entry: Mapping[str, Any], folder: Path) -> Picture:
     key, label, answer, sentence = ("" if (word := entry.get(name)) is None else str(word)
                                     for name in ("key", "label", "answer", "sentence"))  # fmt: skip
     sure = entry.get("confidence")
-    thumbnail, changed = (_data_uri(_inside(folder, entry.get(name))) for name in ("thumbnail", "changed"))
+    thumbnail, changed = (_data_uri(_inside(folder, entry.get(name)), PICTURES) for name in ("thumbnail", "changed"))
     return Picture(key, label, answer, None if sure is None else float(sure), thumbnail, changed, sentence)
-
-
-def as_cells(table: str) -> list[list[str]]:
-    """Cells of a CSV as a reader wants them: thousands apart, limits in the cell of their value, empty columns away."""
-    rows = read_csv(table)
-    columns = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
-    shown = [name for name in columns if not (name.endswith((" low", " high")) and name.rpartition(" ")[0] in columns)]
-    return [[name.replace("_", " ") for name in shown], *([_cell(row, name) for name in shown] for row in rows)]
-
-
-def _cell(row: Mapping[str, str], name: str) -> str:
-    text, low, high = row[name], row.get(f"{name} low"), row.get(f"{name} high")
-    if low and high:
-        return f"{float(text):.3f} [{float(low):.3f}, {float(high):.3f}]"
-    return f"{int(text):,}" if text.isdecimal() else text
 
 
 def _inside(folder: Path, name: object) -> Path | None:
@@ -147,10 +151,10 @@ def _inside(folder: Path, name: object) -> Path | None:
     return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
 
-def _data_uri(path: Path | None) -> str | None:
-    if path is None or path.suffix.lower() not in KINDS:
+def _data_uri(path: Path | None, kinds: Mapping[str, str]) -> str | None:
+    if path is None or path.suffix.lower() not in kinds:
         return None
-    return f"data:{KINDS[path.suffix.lower()]};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+    return f"data:{kinds[path.suffix.lower()]};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
 
 
 def inlined(text: str, name: str) -> Markup | None:

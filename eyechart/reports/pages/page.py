@@ -42,6 +42,7 @@ def report_page(report: Report, folder: Path | None = None) -> str:
                 *([("next", "what breaks next")] if nearest else []),
                 *([("history", "over checkpoints")] if lines else []),
                 *((f"property-{each.slug}", each.name.replace("_", " ")) for each in sections if each.promises),
+                *([("classes", "classes")] if figures.classes else []),
                 ("again", "how to repeat this")]  # fmt: skip
     template = _environment().get_template("index.html.jinja")
     return template.render(
