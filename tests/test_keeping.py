@@ -11,7 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from eyechart.errors import BlockedError
+from eyechart.judge.gates.baseline import read_table
 from eyechart.measures import calibration_error
+from eyechart.measures.awaiting import AwaitedError
+from eyechart.measures.measurement import take
 from eyechart.measures.predictions import BEST, FEW
 from eyechart.predict.answering import Job, predictions_table
 from eyechart.predict.needs import Need
@@ -149,6 +152,32 @@ def test_what_cannot_be_had_blocks_who_asks_and_nobody_else(zoo, tmp_path):
         assert digits(calibration_error(run.predictions(NEED))) == measured
 
 
+def test_logits_of_rows_that_a_look_asked_for(zoo, tmp_path):
+    """A table of which only some rows are there gives theirs too; those that are not there are asked for as before."""
+    full, _, _ = judged(zoo, tmp_path / "full", NEED)
+    run, told = Run(zoo, Settings(tmp_path / "store", device="cpu")), io.StringIO()
+    predictor, rows = Predictor(run, Progress(told)), np.array([3, 4, 9])
+    run.predict_anew = predictor.keep_logits
+    predictor.begin({NEED})
+    predictor.answer({("net", "photos", "original"): rows})
+    assert run.cost.answers == len(rows)
+    part, whole = take(run.predictions(NEED), rows), take(full.predictions(NEED), rows)
+    assert digits(calibration_error(part)) == digits(calibration_error(whole))
+    with pytest.raises(AwaitedError):
+        calibration_error(take(run.predictions(NEED), rows + 1)).value  # noqa: B018  # it raises
+    assert run.cost.answers == len(rows)
+    assert np.array_equal(part.logits_of(), whole.logits_of())
+
+
+def test_a_pinned_table_without_logits_says_how_to_have_them(zoo, tmp_path):
+    """It cannot be predicted anew; what it keeps is compared as ever."""
+    run, _, _ = judged(zoo, tmp_path / "store")
+    pinned = read_table(run.store.table_path(run.address(NEED)))
+    assert digits(calibration_error(pinned)) == digits(calibration_error(run.predictions(NEED)))
+    with pytest.raises(BlockedError, match=r"baseline .*keeps the best answers only. Judge it again together with"):
+        pinned.logits_of()
+
+
 def test_an_interrupted_table_is_of_one_kind(zoo, tmp_path, monkeypatch):
     """Parts without logits are begun anew where logits are asked for, and the other way round."""
     for asking in ((), (NEED,), ()):
@@ -200,7 +229,7 @@ def test_own_measures_of_logits_simply_work(tmp_path, zoo):
     run(store="store")
     (root / "behaviors/test_spread.py").write_text(OWN)
     said = "net on photos under scale(1.25): a claim asks for all logits, which the store did not keep"
-    assert run(store="store").text.count(said) == 1
+    assert run("-n", "1", store="store").text.count(said) == 1
     assert said not in run(store="store").text
     cold = run("-n", "1", store="cold")
     assert said not in cold.text

@@ -178,6 +178,20 @@ def test_init_writes_what_is_missing_and_says_what_it_assumed(repository, capsys
     assert {path: path.read_bytes() for path in written} == written
 
 
+def test_init_takes_python_and_open_clip(repository, capsys):
+    """A factory in place of architecture and weights; a source that is named, whose mistakes are told like timm's."""
+    (repository / "mine.py").write_text("import numpy as np\ndef load():\n    return lambda x: np.zeros((len(x), 3))\n")
+    assert main(["init", "--source", "open_clip", *INIT[1:]]) == 2
+    assert "test_vit" in capsys.readouterr().err
+    assert not (repository / "models.yaml").exists()
+    assert main(["init", "--factory", "mine:load", "--images", "data/val", "--ci", "gitlab"]) == 0
+    text = capsys.readouterr().out
+    assert "wrote models.yaml: mine:load, judged on data/val" in text
+    assert "wrote .gitlab-ci.yml" in text
+    (model,) = read_zoo(repository / "models.yaml").models.values()
+    assert (model.source, model.factory) == ("python", "mine:load")
+
+
 def test_a_pytest_of_theirs_passes_behaviors_by(repository):
     """It has no fixtures for them; `eyechart run` collects them in the same folder."""
     assert main(["init"]) == 1, "there is no models.yaml yet"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from eyechart.commands import starting
@@ -24,8 +25,10 @@ MODEL, ZOO = "candidate", "mine"
 def add_init(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand `init`."""
     parser = commands.add_parser("init", help="write what this repository lacks to judge a checkpoint of its own")
-    parser.add_argument("--architecture", metavar="NAME", help="timm's name of the architecture, such as resnet50")
+    parser.add_argument("--source", choices=("timm", "open_clip"), default="timm", help="the library that builds it")
+    parser.add_argument("--architecture", metavar="NAME", help="the library's name of it: resnet50, ViT-B-16")
     parser.add_argument("--weights", metavar="FILE", help="its state dict or training checkpoint")
+    parser.add_argument("--factory", metavar="MODULE:FUNCTION", help="in place of these: Python that returns the model")
     parser.add_argument("--images", metavar="DIR", help="labeled images it was not trained on, a folder for each class")
     parser.add_argument("--ci", choices=FILES, help="whose workflow to write (default: by the remote, else github)")
     parser.set_defaults(run=_init)
@@ -33,19 +36,22 @@ def add_init(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def _init(options: argparse.Namespace) -> int:
     here = Path.cwd()
-    given = {name: getattr(options, name) for name in ("architecture", "weights", "images")}
+    of_model = ("factory",) if options.factory else ("architecture", "weights")
+    given = {name: getattr(options, name) for name in (*of_model, "images")}
     missing = [f"--{name}" for name, value in given.items() if not value]
     if not (here / MODELS).exists():
         if missing:
             say(f"{MODELS} is not written without {', '.join(missing)}; docs/models-yaml.md shows one of every kind")
         else:
-            _write_models(here, **given)
+            source = "python" if options.factory else options.source
+            paths = {"weights": _from(here, given["weights"])} if "weights" in given else {}
+            _write_models(here, {"source": source, **{name: given[name] for name in of_model}, **paths}, options.images)
     elif len(missing) < len(given):
         say(f"{MODELS} is there already, and left as it is: {', '.join(given)} are not written into it")
     starting.write(here / "behaviors" / "test_own.py", starting.BEHAVIOR)
     starting.write(here / "behaviors" / "conftest.py", starting.APART)
     kind = options.ci or kind_of(here)
-    inside = {name: _from(here, given[name]) if given[name] else "" for name in ("weights", "images")}
+    inside = {name: _from(here, path) if (path := given.get(name)) else "" for name in ("weights", "images")}
     starting.write(here / FILES[kind], workflow(kind, **inside))
     _ignore(here / ".gitignore")
     if (here / MODELS).exists():
@@ -55,16 +61,15 @@ def _init(options: argparse.Namespace) -> int:
     return 1
 
 
-def _write_models(here: Path, architecture: str, weights: str, images: str) -> None:
+def _write_models(here: Path, model: Mapping[str, str], images: str) -> None:
     """Write `models.yaml` and load the checkpoint by it; a file that loads none is not left behind.
 
-    Raises EyechartError for images without class folders, and for weights that do not fit the architecture and them.
+    `model` is its entry there. Raises EyechartError for images without class folders, and for a checkpoint that does
+    not fit them.
     """
     classes = _class_folders(Path(images))
     file = here / MODELS
-    file.write_text(
-        starting.models_yaml(architecture, _from(here, weights), _from(here, images), classes), encoding="utf-8"
-    )
+    file.write_text(starting.models_yaml(model, _from(here, images), classes), encoding="utf-8")
     try:
         run = Run(read_zoo(file, ZOO), Settings(places(here).store))
         resolved = Locator(run, Progress(sys.stderr)).checkpoint(MODEL).resolved
@@ -75,7 +80,8 @@ def _write_models(here: Path, architecture: str, weights: str, images: str) -> N
             f"({_few(classes)}), and the head must have one output for each, in this order; where it has more, "
             f"give {images} a folder, perhaps empty of images, for each output"
         ) from error
-    say(f"wrote {MODELS}: {architecture} with {weights}, judged on {images}")
+    named = model.get("factory") or f"{model['architecture']} with {model['weights']}"
+    say(f"wrote {MODELS}: {named}, judged on {images}")
     say(f"  classes        {len(classes)}, named and ordered by their folders: {_few(classes)}")
     if all(name.isdecimal() for name in classes):
         say("                 folders of digits are numbers: folder 10 is output 10, however folders sort")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from eyechart.commands.saying import say
@@ -20,12 +20,12 @@ zoos:
       validation: {{role: validation, reader: folder, path: {images}, label_space: {label_space}}}
     models:
       candidate:
-        source: timm
-        architecture: {architecture}
-        weights: {weights}
-        # Whose preprocessing it was trained with: `pretrained: TAG` (timm's tag), or
-        # `preprocessing: {{resize: 256, crop: 224, interpolation: bicubic, mean: [...], std: [...]}}`
+{model}
 """
+
+PREPROCESSING = """\
+        # Whose preprocessing it was trained with: `pretrained: TAG` (its library's tag), or
+        # `preprocessing: {resize: 256, crop: 224, interpolation: bicubic, mean: [...], std: [...]}`"""
 
 BEHAVIOR = '''\
 """What this project promises beyond what ships with Eyechart: a test is a sentence and a claim."""
@@ -62,14 +62,14 @@ def write(file: Path, text: str) -> None:
     say(f"wrote {name}")
 
 
-def models_yaml(architecture: str, weights: str, images: str, classes: Sequence[str]) -> str:
-    """A zoo of one checkpoint and one folder of images whose class folders are `classes`."""
+def models_yaml(model: Mapping[str, str], images: str, classes: Sequence[str]) -> str:
+    """A zoo of one checkpoint, by the keys of its entry, and one folder of images whose class folders are `classes`."""
+    entry = [f"        {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in model.items()]
     return MODELS.format(
         suite=SUITE,
         images=json.dumps(images, ensure_ascii=False),
         label_space=_label_space(classes),
-        architecture=json.dumps(architecture, ensure_ascii=False),
-        weights=json.dumps(weights, ensure_ascii=False),
+        model="\n".join([*entry, *([PREPROCESSING] if "weights" in model else [])]),
     )
 
 

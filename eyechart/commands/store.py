@@ -52,7 +52,7 @@ def _prune(arguments: argparse.Namespace) -> int:
         say(f"{file} was judged with this store, and is not there now: what only its models need is listed too")
     files = dict.fromkeys(file.resolve() for file in [*(each.models for each in where), *users])
     zoos = [zoo for file in files for zoo in read_zoos(file)]
-    with store.writing(lambda: say("another run is predicting into this store; waiting for it")):
+    with store.writing(lambda: say(store.waiting())):
         unused = leftovers(store.root, zoos)
         for item in unused:
             say(f"{megabytes(item.size):>10}  {item.path.relative_to(store.root)}  {item.why}")

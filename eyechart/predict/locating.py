@@ -22,7 +22,7 @@ from eyechart.images.views import View
 from eyechart.measures.predictions import FEW, Bools
 from eyechart.predict.answering import Job
 from eyechart.predict.contracts import Finding
-from eyechart.predict.needs import FEATURES, Need, protocol_of
+from eyechart.predict.needs import FEATURES, Address, Need, protocol_of
 from eyechart.predict.recorded import RecordedAnswers
 from eyechart.predict.run import Run, versions
 from eyechart.predict.searches import Found
@@ -186,6 +186,15 @@ class Locator:
             return store.read_json("contracts", key, Finding.from_json) is not None
         outcome = store.read_json("searches", key, Found.from_json)
         return outcome is not None and (not outcome.examples or store.read_picture(key) is not None)
+
+    def lacks_logits(self, need: Need) -> bool:
+        """Whether a need is met by a table that keeps the best answers in place of logits."""
+        address = self.run.addresses.get(need, Address())
+        if not need.is_table or not address.key or address.partly:
+            return False
+        with contextlib.suppress(BlockedError):
+            return is_condensed(self.run.store.columns(address.key))
+        return False
 
     def _say_once(self, message: str) -> None:
         if message not in self._said:

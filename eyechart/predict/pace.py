@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from eyechart.digest import digest
 from eyechart.errors import StoreError
@@ -26,9 +26,9 @@ class Pace:
     A batch that is filled up costs as much as a full one, so its pace is that of all its images.
     """
 
-    def __init__(self, run: Run) -> None:
-        """Time the predict phase of `run`."""
-        self._run = run
+    def __init__(self, run: Run, answered: Callable[[int, str], None] = lambda *_: None) -> None:
+        """Time the predict phase of `run`; `answered` is told how many answers a model has given."""
+        self._run, self._answered = run, answered
         self._seconds: dict[Part, float] = defaultdict(float)
         self._images: dict[Part, int] = defaultdict(int)
         self._batch: dict[Part, int] = {}
@@ -39,6 +39,7 @@ class Pace:
         self._batch[("model", name)] = batch
         with self._of(("model", name), filled(images, batch)):
             yield
+        self._answered(images, name)
 
     def reading(self, name: str, crops: int, seconds: float) -> None:
         """Note what it took to read images of a set and make so many crops of them."""

@@ -48,7 +48,8 @@ class Predictor:
         self.run = run
         self.locator = Locator(run, progress)
         self._progress = progress
-        self._pace = Pace(run)
+        self._pace = Pace(run, progress.answered)
+        progress.note = run.store.note
         self._begun: dict[str, Need] = {}
         self._engine = self._engine_of(run.settings.engine)
 
@@ -83,8 +84,7 @@ class Predictor:
             if self._is_so(all_there):
                 yield
                 return
-            waiting = "another run is predicting into this store; waiting for it"
-            with self.run.store.writing(lambda: self._progress.say(waiting)):
+            with self.run.store.writing(lambda: self._progress.say(self.run.store.waiting())):
                 yield
         finally:
             self.run.cost.seconds += time.perf_counter() - started
@@ -291,7 +291,7 @@ class Predictor:
                 if not due[job.key]:
                     self._keep(job, finish)
                 asked = wanted.get(job.key, np.arange(len(images)))
-                self._progress.step(int(np.count_nonzero(~lacks[number, asked])), name)
+                self._progress.step(int(np.count_nonzero(~lacks[number, asked])), name, stored=True)
                 lacks[number] &= np.isin(np.arange(len(images)), asked)
             alike, first, kind = np.unique(lacks, axis=1, return_index=True, return_inverse=True)
             for number in np.argsort(first).tolist():

@@ -17,12 +17,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from eyechart.digest import bytes_digest
 from eyechart.errors import BlockedError, DamagedError, StoreError
-from eyechart.store import parts, proof
+from eyechart.store import holding, parts, proof
 from eyechart.store.keys import Keys, digest_of
 from eyechart.store.mirror import Mirror
 from eyechart.store.parts import Part, Partial, Rows
@@ -259,25 +258,25 @@ class Store:
     def writing(self, on_wait: Callable[[], None]) -> Iterator[None]:
         """Hold the store for one run: a second one waits, then finds everything done.
 
-        The lock belongs to the process and goes with it, however it ends. Raises StoreError where the folder
-        cannot be written to.
+        The lock belongs to the process and goes with it, however it ends. `on_wait` is called every half minute.
+        Raises StoreError where the folder cannot be written to.
         """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.root / "lock")
+        with contextlib.ExitStack() as held:
             try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                on_wait()
-                lock.acquire()
-        except OSError as error:
-            raise StoreError(
-                f"store {self.root}: cannot be written to ({error.strerror}). Give another folder: --store DIR"
-            ) from error
-        try:
+                held.enter_context(holding.holding(self.root, on_wait))
+            except OSError as error:
+                raise StoreError(
+                    f"store {self.root}: cannot be written to ({error.strerror}). Give another folder: --store DIR"
+                ) from error
             yield
-        finally:
-            lock.release()
+
+    def waiting(self) -> str:
+        """Say which run holds the store, and how far it is."""
+        return holding.waiting(self.root)
+
+    def note(self, text: str) -> None:
+        """Say how far this run is, which holds the store, for others that wait for it."""
+        holding.note(self.root, text)
 
     def _open(self, path: Path) -> proof.Table:
         """Open a table that states the name it has here."""

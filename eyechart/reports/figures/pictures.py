@@ -185,11 +185,9 @@ def most_telling(judged: Judged, verdict: Verdict) -> Telling | None:
     wrong = ~answers.correct & inside
     preferred, textures = wrong, None
     if verdict.measure == "shape_bias":
-        names = judged.run.zoo.labels(claim.image_set).names
-        # a set may name textures as its classes are named, or number them
-        textures = [each if isinstance(each, str) else _name(names, each) for each in evidence.cues.textures.tolist()]
-        named = [_name(names, each) for each in answers.predicted.tolist()]
-        preferred = wrong & (np.array(named) == np.array(textures))
+        by_texture = evidence.cues.textures
+        textures = np.array(judged.run.zoo.labels(claim.image_set).names)[by_texture].tolist()
+        preferred = wrong & (answers.predicted == by_texture)
     if claim.versus:
         with contextlib.suppress(BlockedError, NotApplicableError, KeyError):
             theirs = Evidence(judged.run, claim, claim.versus).predictions
