@@ -182,7 +182,7 @@ def main() -> None:
     """Simulate both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=1000)
-    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--trials", type=int, default=400)
     arguments = parser.parse_args()
     savings(arguments.orders)
     errors(arguments.trials)

@@ -67,6 +67,9 @@ def test_a_stored_baseline_says_what_a_model_may_be_like(cold: tuple[Project, Pa
     assert "(4 tables of the baseline)" in here.pytest(*arguments, store=store).text
     here.declare({"one": {}, "two": {}, "new": {}})
     assert "(4 tables of the baseline" in here.pytest("behaviors/", "--model", "new", "--baseline", "two").text
+    looks = ("-p", "tests.short_looks", "--plan", "--sequential", "-k", "accuracy and not vs")
+    told = here.pytest("behaviors/", "--model", "new", "--baseline", "two", *looks).text
+    assert "--sequential asks for about 80 of 120 answers" in told  # 40 images of 60, of each of two sets
 
 
 def test_what_was_assumed_is_forgotten(store: Path, tmp_path: Path):

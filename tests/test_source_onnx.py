@@ -168,3 +168,45 @@ def test_tensors_in_a_file_of_their_own_are_weights_too(tmp_path):
     (tmp_path / "net.bin").unlink()
     with pytest.raises(BlockedError, match=r"'net\.bin' not found"):
         source.weights(source.OnnxSpec(source="onnx", weights="net.onnx"), tmp_path)
+
+
+def two_outputs(path, opset=13):
+    """A network that answers with the mean of each channel, and with its negative."""
+    from onnx import TensorProto, helper
+
+    steps = [
+        helper.make_node("GlobalAveragePool", ["picture"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["logits"]),
+        helper.make_node("Neg", ["logits"], ["auxiliary"]),
+    ]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in ("auxiliary", "logits")]
+    images = helper.make_tensor_value_info("picture", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])
+    made = helper.make_graph(steps, "two", [images], outputs)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_of_several_outputs_one_is_named(tmp_path):
+    """An auxiliary classifier may come first; none is taken in silence, and a misspelled one is told apart."""
+    path = two_outputs(tmp_path / "two.onnx")
+    with pytest.raises(BlockedError, match="has 2 outputs: state `output:`, one of auxiliary, logits"):
+        load(path)
+    with pytest.raises(BlockedError, match=r"has no output 'logit': .*logits"):
+        load(path, output="logit")
+    assert np.allclose(load(path, output="logits").answer(BATCH), EXPECTED, atol=1e-6)
+    assert np.allclose(load(path, output="auxiliary").answer(BATCH), -EXPECTED, atol=1e-6)
+
+
+def test_an_opset_that_is_too_new_is_told(tmp_path):
+    """With the version that is installed, and both ways out."""
+    with pytest.raises(BlockedError, match=r"newer than ONNX Runtime \d.*export with an older opset"):
+        load(two_outputs(tmp_path / "new.onnx", opset=99), output="logits")
+
+
+def test_any_size_is_answered_at_the_crop_and_at_others(tmp_path):
+    """A graph without sizes takes every view's size."""
+    made = load(graph(tmp_path / "any.onnx", ["n", 3, "h", "w"]), preprocessing={"resize": SIDE, "crop": SIDE})
+    assert np.allclose(made.answer(BATCH), EXPECTED, atol=1e-6)
+    doubled = BATCH.repeat(2, axis=1).repeat(2, axis=2)
+    assert np.allclose(made.answer(doubled), EXPECTED, atol=1e-6)

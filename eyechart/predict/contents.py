@@ -26,6 +26,7 @@ from eyechart.store.writing import TEMPORARY
 from eyechart.zoo.zoo import Zoo
 
 USERS = "users"
+NEVER_FINISHED = "never finished (a run of the same models would go on here)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ def leftovers(root: Path, zoos: Sequence[Zoo]) -> list[Leftover]:
     """Find what no model of `zoos` needs: its predictions are of a checkpoint that none of them is.
 
     A model whose checkpoint is not known without loading it (its weights are missing, a library was updated) keeps
-    what was predicted under its name. Pinned baselines are copies, and are never listed.
+    what was predicted under its name. Pinned baselines are copies, and are never listed; nor are the parts of tables
+    that looks began for a declared model, which later looks go on from.
     """
     identities, unknown = _declared(root, zoos)
     unused = []
@@ -84,6 +86,10 @@ def leftovers(root: Path, zoos: Sequence[Zoo]) -> list[Leftover]:
         why = _why_unused(meta, identities, unknown)
         if why:
             unused.append(Leftover(path, why, size_of(path)))
+    for path in sorted((root / "partial").glob("*")):
+        about = Store(root).read_json(f"partial/{path.name}", "about")
+        if about is None or _why_unused(about, identities, unknown):
+            unused.append(Leftover(path, NEVER_FINISHED, size_of(path)))
     return unused + list(_scraps(root))
 
 
@@ -163,14 +169,12 @@ def _identity(locator: Locator, model: str) -> str | None:
 
 
 def _scraps(root: Path) -> Iterator[Leftover]:
-    """Parts of predictions that were never finished, half-written files, and renderings of an earlier version."""
+    """Half-written files, damaged ones, and renderings of an earlier version."""
     published = {f"{name}-{each['all']}" for name, each in recorded().items()}
     for path in sorted(root.rglob(f"{TEMPORARY}*")):
         yield Leftover(path, "half-written", size_of(path))
     for path in sorted((root / DAMAGED).glob("*/*")):
         yield Leftover(path, "set aside: damaged, or written by an earlier version", size_of(path))
-    for path in sorted((root / "partial").glob("*")):
-        yield Leftover(path, "never finished (a run of the same models would go on here)", size_of(path))
     for path in sorted((root / "images").glob("*")):
         if path.name not in published and path.name.rpartition("-")[0] in recorded():
             yield Leftover(path, "rendered by another version", size_of(path))

@@ -18,7 +18,7 @@ from eyechart.checkpoints.preprocessing import Batch, Geometry, Preprocessing, S
 from eyechart.checkpoints.sources.base import Surroundings, weights_digest, weights_file
 from eyechart.checkpoints.sources.onnx_tensors import external_files
 from eyechart.digest import digest
-from eyechart.errors import BlockedError, DeviceError
+from eyechart.errors import BlockedError, DeviceError, nearest
 
 LIBRARIES = ("onnxruntime",)
 
@@ -80,6 +80,7 @@ def load(spec: OnnxSpec, around: Surroundings) -> Checkpoint:
     path = weights_file(around.root, spec.weights)
     session = _session(path, around.device)
     graph_input = _input(path, session)
+    _require_one_answer(path, session, spec)
     preprocessing = _preprocessing(spec, graph_input)
     resolved = Resolved(
         source="onnx",
@@ -107,7 +108,21 @@ def _session(path: Path, device: str) -> Any:
     except DeviceError:
         raise
     except Exception as error:  # ONNX Runtime's errors share no base class
-        raise BlockedError(f"{path} is no ONNX file that ONNX Runtime can run: {str(error).strip()}") from error
+        reason = str(error).strip()
+        newer = any(word in reason.lower() for word in ("opset", "ir version", "ir_version"))
+        advice = (
+            f"; is it newer than ONNX Runtime {onnxruntime.__version__}? Update that, or export with an older opset"
+        )
+        raise BlockedError(f"{path} is no ONNX file that ONNX Runtime can run: {reason}{advice * newer}") from error
+
+
+def _require_one_answer(path: Path, session: Any, spec: OnnxSpec) -> None:
+    """Refuse to guess which of several outputs is the answer."""
+    names = [each.name for each in session.get_outputs()]
+    if spec.output is None and len(names) > 1:
+        raise BlockedError(f"{path} has {len(names)} outputs: state `output:`, one of {', '.join(names)}")
+    if spec.output is not None and spec.output not in names:
+        raise BlockedError(f"{path} has no output {spec.output!r}: {nearest(spec.output, names)}")
 
 
 def _providers(device: str) -> list[Any]:
