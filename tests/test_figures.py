@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from xml.etree import ElementTree
@@ -10,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyechart.reports.figures import drawing, writing
 from eyechart.reports.figures.drawing import KINDS, drawn
 from eyechart.reports.figures.figure import as_csv, file_name, number, read_csv
 from eyechart.reports.figures.style import drawing_style
+from eyechart.reports.figures.writing import draw_figures
+from eyechart.reports.report import write_text
 
 EVIL = [
     "<script>alert('&\"')</script>",
@@ -167,9 +171,9 @@ def test_what_an_answer_takes():
         ("deit3_base_patch16_224", 86_585_320, 17.5),
         ("convnext_base", 88_591_464, 15.4),
     ):
-        module = timm.create_model(name).eval()
-        with torch.inference_mode():
-            effort = counted(module, lambda module=module: module(torch.zeros(1, 3, 224, 224)))
+        with torch.device("meta"), torch.inference_mode():
+            module, image = timm.create_model(name).eval(), torch.zeros(1, 3, 224, 224)
+            effort = counted(module, lambda module=module, image=image: module(image))
         assert effort.parameters == parameters
         assert effort.multiply_adds / 1e9 == pytest.approx(billions, abs=0.07)
     layer = torch.nn.MultiheadAttention(64, 4, batch_first=True).eval()
@@ -177,3 +181,60 @@ def test_what_an_answer_takes():
     with torch.inference_mode():
         attention = counted(layer, lambda: layer(tokens, tokens, tokens, need_weights=False))
     assert attention.multiply_adds == 4 * 10 * 64 * 64 + 2 * 10 * 10 * 64, "four projections, scores and their sum"
+
+
+def folder_of(reports, tables=("parts", "curves"), broken=()):
+    """Reports whose figures wait to be drawn, some with a table that is none."""
+    for name in (*tables, *broken):
+        text = "a,b\r\n1,2\r\n" if name in broken else as_csv(TABLES[name])
+        write_text(reports / "figures" / f"{name}.csv", text)
+    entries = [{"name": name, "kind": name, "title": name, "caption": "", "svg": None, "csv": f"{name}.csv"}
+               for name in (*tables, *broken)]  # fmt: skip
+    write_text(reports / "figures" / "index.json", json.dumps({"figures": entries}))
+    return reports
+
+
+def drawings(reports) -> dict[str, str | None]:
+    """Figure → its file, as the index says and as it is there."""
+    entries = json.loads((reports / "figures" / "index.json").read_text())["figures"]
+    assert all((entry["svg"] is None) != (reports / "figures" / f"{entry['name']}.svg").exists() for entry in entries)
+    return {entry["name"]: entry["svg"] for entry in entries}
+
+
+def test_without_the_plotting_library_the_tables_stay_and_one_line_tells_how(tmp_path, monkeypatch):
+    """And with it, later, `eyechart report` draws them."""
+    reports = folder_of(tmp_path)
+    monkeypatch.setattr(drawing, "_library", lambda: "")
+    (line,) = draw_figures(reports)
+    assert "2 as data only" in line
+    assert "pip install 'eyechart[figures]'" in line
+    assert drawings(reports) == {"parts": None, "curves": None}
+    monkeypatch.undo()
+    assert draw_figures(reports) == []
+    assert drawings(reports) == {"parts": "parts.svg", "curves": "curves.svg"}
+    monkeypatch.setenv("EYECHART_FIGURES", "data")
+    assert draw_figures(folder_of(tmp_path / "unwanted")) == []
+    assert drawings(tmp_path / "unwanted") == {"parts": None, "curves": None}
+
+
+def test_a_figure_that_cannot_be_drawn_is_one_line_and_stops_no_other(tmp_path):
+    """A table that is damaged, an index that is none."""
+    reports = folder_of(tmp_path, ("parts",), ("reliability",))
+    (line,) = draw_figures(reports)
+    assert line.startswith("reliability.svg is not drawn: KeyError")
+    assert drawings(reports) == {"parts": "parts.svg", "reliability": None}
+    write_text(reports / "figures" / "index.json", "not JSON")
+    assert draw_figures(reports) == []
+
+
+def test_the_same_data_is_drawn_once(tmp_path, monkeypatch):
+    """Another number, or another caption, is drawn anew."""
+    reports, times = folder_of(tmp_path, ("parts",)), []
+    draw = writing.drawn
+    monkeypatch.setattr(writing, "drawn", lambda *words: times.append(words[0]) or draw(*words))
+    for _ in range(2):
+        assert draw_figures(reports) == []
+    assert times == ["parts"]
+    write_text(reports / "figures" / "parts.csv", as_csv([part(value=1.5)]))
+    draw_figures(reports)
+    assert times == ["parts", "parts"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -325,6 +326,31 @@ def test_the_shape_figure_shows_the_published_decisions(made, model):
     }
 
 
+def test_the_figure_of_shifted_sets_shows_the_published_accuracies(made):
+    """ImageNet-V2 and ReaL beside the accuracy on ImageNet, and how far apart the two ResNets are, paired."""
+    rows = {(row["panel"], row["part"], row["model"]): row for row in rows_of(made, "accuracy-shifted")}
+    for (model, name, measure), value in MEASURED.items():
+        if measure == "top1" and name.startswith("imagenet"):
+            assert number(rows["accuracy", name, model], "value") == value
+    assert number(rows["accuracy", "imagenet-v2", "tv-resnet50"], "other") == 0.7613
+    lead = rows["lead over resnet50", "imagenet-1k", "vit"]
+    assert number(lead, "value") == pytest.approx(0.78006 - 0.76130, abs=1e-12)
+    assert number(lead, "high") - number(lead, "low") < 0.008, "by what the same images tell of both"
+
+
+def test_open_claims_of_a_recording_name_their_images(made):
+    """There are no pixels: names, labels as words, and how sure."""
+    shown = json.loads((made.reports / "figures" / "index.json").read_text())
+    claim = "vit|test_mistakes.py::test_a_factor_costs_at_most_twice_the_usual_errors[imagenet-x-texture]"
+    entries = shown["pictures"][claim]
+    assert len(entries) == 8
+    assert all(entry["key"].startswith("ILSVRC2012_val_") and entry["thumbnail"] is None for entry in entries)
+    assert not any(re.search(r"n\d{8}", entry["sentence"]) for entry in entries)
+    confused = shown["classes"]["vit|imagenet-1k"]["confused"]
+    assert [row[2] for row in confused] == sorted((row[2] for row in confused), reverse=True)
+    assert all(low <= value <= high for _, value, low, high, _ in shown["classes"]["vit|imagenet-1k"]["accuracy"])
+
+
 def test_every_figure_is_drawn(made):
     """Each has its drawing, and belongs to claims that were made."""
     figures = json.loads((made.reports / "figures" / "index.json").read_text())["figures"]
@@ -332,7 +358,8 @@ def test_every_figure_is_drawn(made):
         figure["name"] for figure in figures
     }
     claims = {"|".join(filter(None, (r["model"], r["behavior"], r["versus"]))) for r in made.claims}
-    for figure in figures:
+    assert [figure["name"] for figure in figures if figure["kind"] == "table"] == ["checkpoints"]
+    for figure in (each for each in figures if each["kind"] != "table"):
         assert (made.reports / "figures" / figure["svg"]).read_text().startswith("<svg ")
         assert set(figure["claims"]) <= claims
         assert figure["claims"]

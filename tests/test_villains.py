@@ -135,7 +135,7 @@ def test_the_smallest_break_is_on_the_curve(judged: Judged):
     """Who breaks under a small shift has a star at that shift, and nobody else has one."""
     rows = read_csv((judged.reports / "figures" / "invariance-validation.csv").read_bytes().decode())
     stars = {(row["model"], row["panel"]) for row in rows if row["style"] == "break"}
-    assert ("shift_fragile", "shift, of the shorter side") in stars
+    assert ("shift_fragile", "shift, share of a side") in stars
     assert ("night_blind", "light") in stars
     found = {r["model"] for r in judged.claims if r["verdict"] == "fail" and "breaks_it" in r["behavior"]}
     assert {model for model, _ in stars} == found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from eyechart.checkpoints.checkpoint import Effort, Resolved
@@ -15,7 +16,7 @@ from eyechart.reports.figures.figure import Figure, Row
 from eyechart.reports.figures.judged import Judged
 
 WAYS = {
-    "open_clip": "contrastive with text, asked zero-shot",
+    "open_clip": "CLIP, zero-shot",
     "recorded": "answers recorded elsewhere",
 }
 """Source → how its models answer; the others are classifiers."""
@@ -47,7 +48,7 @@ def _row(judged: Judged, model: str, claims: list[Verdict]) -> Row:
         "model": model,
         "source": spec.source,
         "architecture": _architecture(getattr(spec, "architecture", None)),
-        "pretraining": _words(getattr(spec, "pretrained", None) or getattr(spec, "weights", None)),
+        "pretraining": _pretraining(spec),
         "paradigm": WAYS.get(spec.source, "classifier"),
         "input": f"{size[0]} × {size[1]}" if size else None,
         "parameters": effort.parameters if effort else None,
@@ -81,6 +82,13 @@ def _architecture(stated: object) -> str | None:
     if isinstance(stated, Mapping):
         return str((stated.get("vision_cfg") or {}).get("timm_model_name") or "as models.yaml writes it out")
     return _words(stated)
+
+
+def _pretraining(spec: object) -> str | None:
+    """The tag that says how it was trained, or the name of its weights file."""
+    tag, file = getattr(spec, "pretrained", None), getattr(spec, "weights", None)
+    named = str(getattr(spec, "architecture", "")).partition(".")[2]
+    return tag or (PurePath(str(file)).name if file else named or None)
 
 
 def _words(value: object) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eyechart.reports.figures.figure import Written, distinct, number
-from eyechart.reports.figures.style import FAINT, INK, MARKS, PAPER, SERIES, WIDTH, shown
+from eyechart.reports.figures.style import FAINT, INK, PAPER, WIDTH, look, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def _legend(canvas: Canvas, rows: Sequence[Written], models: Sequence[str]) -> N
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=SERIES[each % len(SERIES)], marker=MARKS[each % len(MARKS)], label=shown(model))
+        Line2D([], [], color=look(each)[0], marker=look(each)[1], label=shown(model))
         for each, model in enumerate(models)
     ]
     for name in distinct([row for row in rows if row["style"] == "published"], "model"):
@@ -82,13 +82,12 @@ def _panel(axes: Axes, rows: Sequence[Written], models: Sequence[str]) -> None:
             axes.axhline(number(row, "value"), color=FAINT, linewidth=0.9, linestyle=(0, (1, 1.5)))
     for position, model in enumerate(models):
         offset = (position - (len(models) - 1) / 2) * apart
-        look = (SERIES[position % len(SERIES)], MARKS[position % len(MARKS)])
-        _curve(axes, [row for row in rows if row["model"] == model], offset, look)
+        _curve(axes, [row for row in rows if row["model"] == model], offset, look(position))
 
 
 def _ticks(rows: Sequence[Written]) -> tuple[list[float], list[str]]:
     """Places on an axis that are labeled, and how: all of them, or every second, or fewer, and the judged mean."""
-    along = {number(row, "x"): row["tick"][:9] for row in rows if row["style"] in ("point", "band")}
+    along = {number(row, "x"): row["tick"][:9] for row in rows if row["style"] in ("point", "band", "break")}
     places = sorted(along)
     steps = (places[::step] for step in range(1, len(places) + 1))
     labeled = next((some for some in steps if sum(len(along[x]) for x in some) <= SIGNS), places[:1])
@@ -96,8 +95,8 @@ def _ticks(rows: Sequence[Written]) -> tuple[list[float], list[str]]:
     return [*labeled, *last], [shown(text) for text in [*(along[x] for x in labeled), *last.values()]]
 
 
-def _curve(axes: Axes, rows: Sequence[Written], offset: float, look: tuple[str, str]) -> None:
-    color, mark = look
+def _curve(axes: Axes, rows: Sequence[Written], offset: float, drawn_as: tuple[str, str]) -> None:
+    color, mark = drawn_as
     along = sorted((row for row in rows if row["style"] in ("point", "band")), key=lambda row: number(row, "x"))
     banded = [row for row in along if row["style"] == "band"]
     offset = 0.0 if banded else offset

@@ -22,11 +22,11 @@ from eyechart.reports.figures.sweeps import DRAWN, point
 MEASURES = ("top1_drop", "agreement", "worst_top1_drop", "least_agreement")
 
 KINDS: Mapping[str, tuple[str, float | None]] = {
-    "relative_shift": ("shift, of the shorter side", 0.0),
+    "relative_shift": ("shift, share of a side", 0.0),
     "shift": ("shift, pixels", 0.0),
-    "black_shift": ("shift into black, pixels", 0.0),
+    "black_shift": ("black shift, pixels", 0.0),
     "scale": ("enlargement", 1.0),
-    "relative_resolution": ("input size, of its own", 1.0),
+    "relative_resolution": ("input size, times", 1.0),
     "resolution": ("input size, pixels", None),
     "brightness": ("light", 1.0),
 }
@@ -51,8 +51,8 @@ def invariances(judged: Judged) -> Iterator[Figure]:
                         changed = [(view, under[str(view)], judging.get(str(view))) for view in views]
                         panels[row, kind] += _curve(before, changed, start, kept=bool(row))
             for claim in own:
-                if broken := _break(judged, claim):
-                    panels[0, broken[0]].append(broken[1])
+                for kind, star in _break(judged, claim):
+                    panels[0, kind].append(star)
             about += own
         columns = [kind for kind in KINDS if (0, kind) in panels]
         rows = [
@@ -112,19 +112,21 @@ def _start(judged: Judged, before: Predictions, kind: str) -> float | None:
     return None
 
 
-def _break(judged: Judged, verdict: Verdict) -> tuple[str, Row] | None:
-    """The star of a search that found a break: accuracy under it, on the images that judge it."""
+def _break(judged: Judged, verdict: Verdict) -> Iterator[tuple[str, Row]]:
+    """The star of a search that found a break, and what was before it: accuracy on the images that judge it."""
     claim = judged.claim(verdict)
     if not claim.search:
-        return None
+        return
     with contextlib.suppress(BlockedError, NotApplicableError):
         outcome = judged.run.found(Need(verdict.model, claim.image_set or "", search=claim.search))
         if outcome.breaks:
             view = View.parse(outcome.view)
-            (after,) = judged.evidence(verdict).found.after
+            before, (after,) = judged.evidence(verdict).found
+            start = KINDS[view.kind][1]
+            if view.kind == "brightness" and start is not None:  # no curve of fixed amounts: the star stands alone
+                place = (start, f"{start:g}")
+                yield view.kind, point("point", verdict.model, place, float(before.correct.mean()), count=len(before))
             place = (view.amount, f"{view.amount:.3g}")
             right = float(after.correct.mean())
-            return view.kind, point(
-                "break", verdict.model, place, right, count=len(after), verdict=str(verdict.verdict)
-            )
-    return None
+            verdict_on_it = str(verdict.verdict)
+            yield view.kind, point("break", verdict.model, place, right, count=len(after), verdict=verdict_on_it)

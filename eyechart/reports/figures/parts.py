@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eyechart.reports.figures.figure import Written, distinct, number
-from eyechart.reports.figures.style import FAINT, GRID, INK, MARKS, PAPER, SERIES, WIDTH, shown
+from eyechart.reports.figures.style import FAINT, GRID, INK, PAPER, WIDTH, look, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +65,7 @@ def _panel(axes: Axes, rows: Sequence[Written], parts: Sequence[str], models: Se
             axes.axvline(number(row, "value"), color=FAINT, linewidth=0.9, linestyle=(0, (1, 1.5)))
             axes.text(number(row, "value"), -0.55, row["model"], ha="center", va="bottom", fontsize=6.5, color=FAINT)
     for position, model in enumerate(models):
-        color, mark = SERIES[position % len(SERIES)], MARKS[position % len(MARKS)]
+        color, mark = look(position)
         axes.plot([], [], mark, color=color, label=shown(model))
         for row in rows:
             if row["model"] == model and not row["published"]:
@@ -90,10 +90,10 @@ def _bounds(axes: Axes, rows: Sequence[Written], parts: Sequence[str]) -> None:
             axes.plot([number(row, side)] * 2, ends, color=INK, linewidth=0.8, linestyle=(0, (2, 2)))
 
 
-def _mark(axes: Axes, row: Written, y: float | None, look: tuple[str, str]) -> None:
+def _mark(axes: Axes, row: Written, y: float | None, drawn_as: tuple[str, str]) -> None:
     """Draw a value with its interval at the height `y`, or without one as a line across all parts."""
     value, low, high = (number(row, name) for name in ("value", "low", "high"))
-    color, mark = look
+    color, mark = drawn_as
     ends = axes.get_xlim()
     if not math.isfinite(value):
         return

@@ -60,18 +60,21 @@ class Pictures:
         self._judged = judged
         self._folder = folder
         self.names: set[str] = set()
+        self.troubles: list[str] = []
         self._rows: dict[str, dict[str, int]] = {}
 
     def of_claims(self) -> dict[str, list[dict[str, Any]]]:
         """Id of a claim → its images, each with what is known of it, as index.json holds them."""
         shown = {}
         for verdict in self._open():
-            with contextlib.suppress(
-                BlockedError, NotApplicableError
-            ):  # what a source has no answers for, it shows not
+            try:
                 telling = most_telling(self._judged, verdict)
                 if telling is not None and len(telling.rows):
                     shown[claim_id(verdict)] = [self._entry(telling, row) for row in telling.rows.tolist()]
+            except (BlockedError, NotApplicableError):  # a source that has no such answers shows none
+                continue
+            except Exception as error:  # whatever reading or shrinking an image raises, the others are shown
+                self.troubles.append(f"no images of {claim_id(verdict)}: {type(error).__name__}: {error}")
         return shown
 
     def _open(self) -> list[Verdict]:

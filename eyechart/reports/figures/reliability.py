@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eyechart.reports.figures.figure import Written, distinct, number
-from eyechart.reports.figures.style import BAND, FAINT, INK, SERIES, WIDTH, shown
+from eyechart.reports.figures.style import BAND, FAINT, INK, WIDTH, look, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,8 +34,8 @@ def draw_reliability(rows: Sequence[Written]) -> Canvas:
     for position, model in enumerate(models):
         above, below = (grid[2 * (position // columns) + row][position % columns] for row in (0, 1))
         own = [row for row in rows if row["model"] == model]
-        _histogram(above, own, SERIES[position % len(SERIES)], highest)
-        _diagram(below, own, SERIES[position % len(SERIES)])
+        _histogram(above, own, look(position)[0], highest)
+        _diagram(below, own, look(position)[0])
         above.set_title(shown(model), fontweight="bold")
     for position in range(len(models), deep * columns):
         for row in (0, 1):

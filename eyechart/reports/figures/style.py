@@ -29,6 +29,12 @@ SERIES = ("#010201", "#010202", "#010203", "#010204", "#010205", "#010206", "#01
 MARKS = ("o", "^", "s", "D", "v", "P", "p", "h")
 """Shapes of models, so that color alone tells nothing apart."""
 
+
+def look(position: int) -> tuple[str, str]:
+    """Color and mark of the model at this position: no two of the first 64 share both."""
+    return SERIES[position % len(SERIES)], MARKS[(position + position // len(SERIES)) % len(MARKS)]
+
+
 LIGHT = {
     INK: "#1a1a1a", FAINT: "#666666", GRID: "#e3e3e3", PAPER: "#ffffff", BAND: "#dadada",
     **dict(zip(SERIES, ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#777777", "#9c8f00"),

@@ -107,18 +107,14 @@ def _written(
 
 def _beside(judged: Judged, pictures: Pictures) -> tuple[dict[str, Any], Mapping[str, Any], list[str]]:
     """The images of open claims, the classes of models, and what went wrong."""
-    troubles = []
-    shown: dict[str, Any] = {}
-    classes: Mapping[str, Any] = {}
+    shown = pictures.of_claims()
+    troubles = [printable(line).replace("\n", " ")[:300] for line in pictures.troubles[:3]]
+    if len(pictures.troubles) > len(troubles):
+        troubles.append(f"no images of {len(pictures.troubles) - len(troubles)} more claims")
     try:
-        shown = pictures.of_claims()
-    except Exception as error:  # whatever reading or shrinking an image raises, the run is judged
-        troubles.append(f"no images of claims: {_line(error)}")
-    try:
-        classes = classes_of(judged)
-    except Exception as error:
-        troubles.append(f"no table of classes: {_line(error)}")
-    return shown, classes, troubles
+        return shown, classes_of(judged), troubles
+    except Exception as error:  # whatever a measure raises, the run is judged
+        return shown, {}, [*troubles, f"no table of classes: {_line(error)}"]
 
 
 def _keep_only(folder: Path, names: set[str]) -> None:
