@@ -90,6 +90,11 @@ def _whole(name: str, around: Around) -> ImageSet:
         if not pixels:
             kept: NDArray[np.uint8] | None = store.read_array(f"{folder}/pixels.npy")
             if kept is None or fingerprint_of(keys.tolist(), labels, kept) != fingerprint:
+                if fingerprint != recorded()[name]["all"]:
+                    raise BlockedError(
+                        f"{store.root / folder} lacks the pixels of its index, and what is rendered has another "
+                        "fingerprint: remove that folder"
+                    )
                 kept = _render(name, folder, store)
             pixels.append(kept)
         return list(pixels[0][rows])
