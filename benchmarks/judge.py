@@ -49,8 +49,8 @@ def fill(run: Run, images: int) -> None:
                 "confidence": confidence,
             }  # fmt: skip
             key = f"{model}-{view}"
-            run.store.write_part(key, 0, pa.table(table))
-            run.store.finish(key, {})
+            run.store.write_part(key, 0, pa.table(table), {})
+            run.store.finish(key, {}, np.array(keys), {})
             run.addresses.meet(Need(str(model), "validation", f"shift({view})"), key)
 
 

@@ -61,7 +61,7 @@ def test_paths_of_the_shipped_file_start_where_the_package_lies(tmp_path, monkey
 def test_pytest_and_subcommands_find_the_same(project, monkeypatch, capsys):
     """A session in a folder of the project keeps its store where `store list` looks for it."""
     names = ("zoo", "models", "model", "data", "store", "reports", "limit", "checkpoint", "baseline", "allow_blocked",
-             "sequential", "plan", "ratchet")  # fmt: skip
+             "sequential", "plan", "ratchet", "workers")  # fmt: skip
     options = {
         **dict.fromkeys(names),
         "device": "auto",

@@ -229,6 +229,17 @@ def nan_at_one_class() -> Model:
     return answer
 
 
+def probable() -> Model:
+    """A saint that says probabilities."""
+    honestly = saint()
+
+    def answer(images: NDArray[np.uint8]) -> Logits:
+        powers = np.exp(honestly(images).astype(np.float64))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    return answer
+
+
 def slow() -> Model:
     """A saint that takes its time, for those who interrupt it; it writes a line a batch to EYECHART_TEST_LOG."""
     honestly = saint()

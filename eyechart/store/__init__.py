@@ -8,6 +8,7 @@ opens them.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import shutil
 import warnings
@@ -45,7 +46,10 @@ class Store:
         """Remember the folder, which is made when first written to, and whom to tell of damage."""
         self.root = root
         self.tell = tell
-        self._mirror = Mirror.of(root)
+
+    @functools.cached_property
+    def _mirror(self) -> Mirror | None:
+        return Mirror.of(self.root)
 
     # predictions
 
