@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,3 +48,16 @@ def halve(path: Path) -> None:
 def empty(path: Path) -> None:
     """Leave nothing in a file but its name."""
     path.write_bytes(b"")
+
+
+def judged_once(folder: Path) -> Path:
+    """Write a store with what the last run judged of one model, and that run's report beside it; returns the store."""
+    meta = {"model": "net", "image_set": "validation", "view": "original", "images": {"count": 8, "fingerprint": "f"}}
+    table = rows(0, 8)
+    table = table.append_column("label", table["predicted"]).append_column("confidence", [[0.5] * 8])
+    store = Store(folder / "store")
+    store.write_part("key", 0, table, MEANS)
+    store.finish("key", meta, keys(8), MEANS)
+    run = {"zoo": "own", "precision": "fp32", "models": {"net": "fingerprint"}, "tables": {"net": ["key"]}}
+    (folder / "verdicts.json").write_text(json.dumps({"schema": 1, "run": run, "verdicts": []}))
+    return folder / "store"

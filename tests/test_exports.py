@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import warnings
 import zipfile
 from pathlib import Path
@@ -18,9 +17,8 @@ from eyechart.errors import SpecError
 from eyechart.judge.gates.baseline import read_table, stored_tables
 from eyechart.judge.gates.exports import MANIFEST, export, import_
 from eyechart.judge.gates.pins import pinned, pins, save
-from eyechart.store import Store
 from eyechart.store.proof import sealed_record, unsealed_record
-from tests.damage import MEANS, flip, halve, keys, rows
+from tests.damage import flip, halve, judged_once
 
 TABLE = "predictions/key.parquet"
 
@@ -29,14 +27,7 @@ TABLE = "predictions/key.parquet"
 def here(tmp_path_factory) -> Path:
     """A folder with a store in which `release` is pinned, and with `release.zip`."""
     folder = tmp_path_factory.mktemp("here")
-    meta = {"model": "net", "image_set": "validation", "view": "original", "images": {"count": 8, "fingerprint": "f"}}
-    table = rows(0, 8)
-    table = table.append_column("label", table["predicted"]).append_column("confidence", [[0.5] * 8])
-    store = Store(folder / "store")
-    store.write_part("key", 0, table, MEANS)
-    store.finish("key", meta, keys(8), MEANS)
-    run = {"zoo": "own", "precision": "fp32", "models": {"net": "fingerprint"}, "tables": {"net": ["key"]}}
-    (folder / "verdicts.json").write_text(json.dumps({"schema": 1, "run": run, "verdicts": []}))
+    judged_once(folder)
     save("release", folder / "store", folder)
     export("release", folder / "store", folder / "release.zip")
     return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,22 +10,13 @@ import pytest
 from eyechart.errors import BlockedError, SpecError
 from eyechart.judge.gates.baseline import read_table, stored_tables
 from eyechart.judge.gates.pins import pinned, save
-from eyechart.store import Store
-from tests.damage import MEANS, flip, halve, keys, rows
+from tests.damage import flip, halve, judged_once, rows
 
 
 @pytest.fixture
 def store(tmp_path) -> Path:
     """A store with what the last run judged of one model, and that run's report."""
-    meta = {"model": "net", "image_set": "validation", "view": "original", "images": {"count": 8, "fingerprint": "f"}}
-    table = rows(0, 8)
-    table = table.append_column("label", table["predicted"]).append_column("confidence", [[0.5] * 8])
-    store = Store(tmp_path / "store")
-    store.write_part("key", 0, table, MEANS)
-    store.finish("key", meta, keys(8), MEANS)
-    run = {"zoo": "own", "precision": "fp32", "models": {"net": "fingerprint"}, "tables": {"net": ["key"]}}
-    (tmp_path / "verdicts.json").write_text(json.dumps({"schema": 1, "run": run, "verdicts": []}))
-    return tmp_path / "store"
+    return judged_once(tmp_path)
 
 
 def test_what_is_pinned_proves_itself_wherever_it_lies(store, tmp_path):

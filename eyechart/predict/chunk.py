@@ -94,7 +94,7 @@ class Chunk:
                 raise BlockedError(each.fault)
             sizes += each.sizes
             self.cost.images_read += len(each.sizes)
-            self.pace.reading(self.images.name, len(each.sizes) * max(len(looks), 1), each.seconds)
+            self.pace.reading(self.images.name, len(each.sizes) * len(looks), each.seconds)
             for look, crops, fault in zip(looks, each.crops, each.faults, strict=True):
                 self._take(look, crops, fault, last=len(sizes) == len(self.rows))
         for look in looks:
@@ -109,7 +109,7 @@ class Chunk:
             look.crops.clear()
             return
         look.crops += crops
-        size = max((job.batch_size(look.crops[0]) for job in look.jobs), default=1)
+        size = max(job.batch_size(look.crops[0]) for job in look.jobs)
         count = len(look.crops) if last else len(look.crops) // size * size
         if count:
             self._answer(look, look.crops[:count])

@@ -94,6 +94,10 @@ def claim_id(verdict: Verdict) -> str:
     return "|".join(filter(None, [verdict.model, verdict.behavior, verdict.versus]))
 
 
+LEGEND = "kept/judged; known: fails for a reason in models.yaml; F fails, ? undecided, B blocked"
+"""Below a matrix."""
+
+
 def matrix(models: Sequence[str], verdicts: Iterable[Verdict]) -> list[str]:
     """Lines of a table, a row a model and a column a property; a cell counts claims by what became of them.
 

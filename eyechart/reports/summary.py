@@ -10,7 +10,7 @@ from itertools import accumulate
 from eyechart.judge.verdict import Verdict
 from eyechart.reports.markdown import code, table, text
 from eyechart.reports.pages import words
-from eyechart.reports.report import Report, cell, kind, properties
+from eyechart.reports.report import LEGEND, Report, cell, kind, properties
 from eyechart.reports.sentence import deciding_sentences, headline
 
 SUMMARY = "summary.md"
@@ -69,8 +69,7 @@ def _matrix(report: Report, models: list[str]) -> list[str]:
         cells[claim.model, claim.property].append(claim)
     rows = [[code(model), *(text(cell(cells[model, name])) for name in columns)] for model in models]
     lines = table([["", *(text(name, 40) for name in columns)], *rows])
-    legend = "kept/judged; known: fails for a reason in models.yaml; F fails, ? undecided, B blocked"
-    return [*lines[:2], *_within(lines[2:], LONGEST // 4, "| … and {:,} more |"), "", legend]
+    return [*lines[:2], *_within(lines[2:], LONGEST // 4, "| … and {:,} more |"), "", LEGEND]
 
 
 def _open(report: Report) -> Iterator[str]:
