@@ -30,7 +30,9 @@ ROOT = Path(__file__).parents[1]
 
 IMPORTED = (
     "asyncio", "execnet.gateway_io", "hypothesis", "pandas", "pytest", "scipy.stats", "ssl", "allure_commons",
-    "eyechart.judge.gates.report", "eyechart.predict.predictor", "eyechart.reports.report", "eyechart.zoo.suite",
+    "eyechart.judge.gates.plan", "eyechart.judge.gates.report", "eyechart.miniature.fingerprints",
+    "eyechart.predict.contents", "eyechart.predict.predictor", "eyechart.reports.attaching",
+    "eyechart.reports.figures.writing", "eyechart.reports.pages.page", "eyechart.reports.report", "eyechart.zoo.suite",
 )  # fmt: skip
 """What a run that only judges imports anyway, but for the wiring: pytest rewrites the assertions of its plugins."""
 

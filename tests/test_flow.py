@@ -86,7 +86,7 @@ def test_a_second_run_computes_nothing_and_decides_the_same(judged, again, look,
     """With a warm store nothing is loaded, read or answered, no model library is imported; -n changes no verdict."""
     arguments, environment = look
     selected = [part for model in FOUR for part in ("--model", model)]
-    second = again("-n", workers, *selected, *arguments, new_process=True, **environment)
+    second = again("-n", workers, *selected, *arguments, **environment)
     assert outcome(second) == outcome(judged)
     assert second.code == judged.code == 1
     spent = second.run["predict"]
