@@ -117,6 +117,7 @@ def judged(gallery: Path, warm: Path, villains_zoo: Path, tmp_path_factory: pyte
         2,
         *ONE_MODEL_EACH,
         reports=reports,
+        EYECHART_FIGURES="data",
     )
 
 
@@ -130,4 +131,6 @@ def judged_sweeps(rendered: Path, gallery: Path, tmp_path_factory: pytest.TempPa
               "test_synthetic.py::test_objects_are_named_along_a_sweep": {**worst, "at_least": 0.5}}  # fmt: skip
     zoo = zoo_file(folder / "models.yaml", models, image_sets=SWEEP, bounds=bounds)
     store = new_store(rendered, folder / "store")
-    return run_pytest("behaviors/", "--models", zoo, "--store", store, reports=folder / "reports")
+    return run_pytest(
+        "behaviors/", "--models", zoo, "--store", store, reports=folder / "reports", EYECHART_FIGURES="data"
+    )

@@ -50,11 +50,12 @@ class Server:
             )  # fmt: skip
 
     def run(
-        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: int
+        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: int, module: str = "pytest"
     ) -> subprocess.CompletedProcess[str]:
-        """`python -m pytest` with these arguments; a run that exceeds `timeout` seconds ends by SIGALRM."""
+        """`python -m module` with these arguments; a run that exceeds `timeout` seconds ends by SIGALRM."""
         request = {
             "worker": False,
+            "module": module,
             "arguments": arguments,
             "cwd": str(cwd),
             "environment": environment,
@@ -116,13 +117,13 @@ def serve(requests: socket.socket) -> None:
     if not request["worker"]:
         ForkedWorker.requests = socket.socket(fileno=streams[3])
         gateway_io.Popen2IOMaster = ForkedWorker
-        runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
     else:
         exec(gateway_io.popen_bootstrapline, {"__name__": "__main__"})  # noqa: S102  # as `python -c` would
 
 
 def become(request: Mapping) -> None:
-    """Put this process into the state in which `python -m pytest` would begin."""
+    """Put this process into the state in which `python -m module` would begin."""
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
