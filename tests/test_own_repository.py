@@ -18,6 +18,7 @@ from eyechart.judge.claims import needs, subjects, validation
 from eyechart.zoo.places import SHIPPED_BEHAVIORS
 from eyechart.zoo.suite import SuiteEntry
 from eyechart.zoo.zoo import read_zoo
+from tests.forking import server
 from tests.gate_project import Judged, Project, Toy, project
 from tests.harness import ROOT, SETS, surroundings, toy, zoo_file
 
@@ -46,10 +47,8 @@ def own(tmp_path: Path) -> Project:
 
 def run(made: Project, *arguments: str, here: str = ".") -> Judged:
     """`eyechart run` in a folder of the project."""
-    command = [sys.executable, "-m", "eyechart", "run", "--store", str(made.store), *arguments]
-    done = subprocess.run(
-        command, cwd=made.root / here, env=surroundings(), capture_output=True, text=True, timeout=120, check=False
-    )
+    words = ["run", "--store", str(made.store), *arguments]
+    done = server().run(words, made.root / here, surroundings(), timeout=120, module="eyechart")
     return Judged(done.returncode, done.stdout + done.stderr, made.root / "reports")
 
 

@@ -177,6 +177,8 @@ def test_a_model_that_states_no_label_space_has_that_of_the_images(tmp_path, set
         ("imagenet-21k", 21_843, 368, 1),
         ("imagenet-22k", 21_841, 368, 1),
         ("imagenet-22k-ms", 21_842, 1, 0),
+        ("imagenet-21k-miil", 11_221, 213, 9),
+        ("imagenet-21k-miil-w21", 10_450, 213, 9),
     ],
 )
 def test_wider_heads_are_read_out_by_wnid(name, classes, row_of_goldfish, absent):
@@ -192,6 +194,7 @@ def test_wider_heads_are_read_out_by_wnid(name, classes, row_of_goldfish, absent
     assert (logits[0, 1], logits.argmax()) == (7.0, 1)
     assert np.isneginf(logits).sum() == absent
     assert (f"no output for {absent} of the 1,000" in read.note) == bool(absent)
+    assert ("a softmax for each level of WordNet" in read.note) == ("miil" in name)
     names = set(space.names)
     assert [w for w, value in zip(IMAGENET.names, logits[0], strict=True) if np.isneginf(value)] == [
         w for w in IMAGENET.names if w not in names
@@ -235,7 +238,7 @@ def make_goldfish():
     [
         (1_001, 1_000, "label_space: imagenet-1k-background"),
         (21_843, 1_000, "label_space: imagenet-21k"),
-        (11_221, 1_000, "a softmax for each of 11 levels"),
+        (11_221, 1_000, "label_space: imagenet-21k-miil`"),
         (19_168, 1_000, "no list of the classes"),
         (1_000, 1_000, ""),
         (3, 2, "names: [background"),

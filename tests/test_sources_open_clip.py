@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -236,13 +238,66 @@ def test_a_named_architectures_tokenizer_may_be_a_folder(tmp_path, monkeypatch):
     def unreachable(*name, **how):
         raise OSError(f"no {name[0]} with {how}")
 
-    monkeypatch.setattr(open_clip.tokenizer, "HFTokenizer", unreachable)
     spec = source.OpenClipSpec(source="open_clip", architecture="ViT-B-16-SigLIP", weights="w", tokenizer="words")
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(BlockedError, match="needs a package that is not installed: pip install transformers"):
+        texts.tokenizer(spec.architecture, surroundings(tmp_path), None, spec.tokenizer)
+    monkeypatch.setattr(open_clip.tokenizer, "HFTokenizer", unreachable)
     message = (
         r"tokenizer '.*words' cannot be loaded \(OSError: .*'context_length': 64, .*'canonicalize'.*tokenizer: FOLDER"
     )
     with pytest.raises(BlockedError, match=message):
         texts.tokenizer(spec.architecture, surroundings(tmp_path), None, spec.tokenizer)
+
+
+def save_words(folder):
+    """Train a tokenizer on a few words, lower case and with an end, and save it as Hugging Face's are."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["[UNK]", "[PAD]", "[EOS]"]
+    words = Tokenizer(models.WordPiece(unk_token=special[0]))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.WordPieceTrainer(vocab_size=64, special_tokens=special, show_progress=False)
+    words.train_from_iterator(["a bolt and the nut", "a washer, the gear of a spring"], trainer)
+    words.post_processor = processors.TemplateProcessing(single="$A [EOS]", special_tokens=[("[EOS]", 2)])
+    named = dict(zip(("unk_token", "pad_token", "eos_token"), special, strict=True))
+    PreTrainedTokenizerFast(tokenizer_object=words, **named).save_pretrained(folder)
+
+
+def test_a_tokenizer_of_hugging_faces_is_read_from_its_folder(tmp_path):
+    """Without a hub: prompts are cleaned, cut and padded to the tower's own context, as the library itself does it."""
+    pytest.importorskip("transformers", reason="pip install transformers: a real tokenizer is read")
+    import torch
+    from safetensors.torch import load_file
+    from tokenizers import Tokenizer
+
+    save_words(tmp_path / "words")
+    text = {**TEXT, "vocab_size": 64, "hf_tokenizer_name": "org/words", "tokenizer_kwargs": {"clean": "canonicalize"}}
+    siglip = {**CUSTOM, "text_cfg": {**text, "no_causal_mask": True, "pool_type": "last"}}
+    entry = {"merges": None, "tokenizer": "words", "class_names": ("Bolt!", "nut", *["gear of the spring " * 9] * 3)}
+    spec = save_clip(tmp_path, siglip, prompts=("the {}",)).model_copy(update=entry)
+    checkpoint = source.load(spec, surroundings(tmp_path))
+
+    own = clip.build(siglip)
+    own.load_state_dict(load_file(tmp_path / "clip.safetensors"))
+    whole = transform_of(own.eval())
+    words = Tokenizer.from_file(str(tmp_path / "words/tokenizer.json"))
+    words.enable_truncation(16)
+    words.enable_padding(length=16, pad_id=1, pad_token="[PAD]")  # noqa: S106  # no password
+    prompts = ["the bolt", "the nut", *["the " + "gear of the spring " * 9] * 3]
+    tokens = torch.tensor([each.ids for each in words.encode_batch(prompts)])
+    assert (tokens[0, -1], tokens[2, -1]) == (1, 2)
+    with torch.inference_mode():
+        images = own.encode_image(torch.stack([whole(Image.fromarray(each)) for each in photos()]), normalize=True)
+        expected = (own.logit_scale.exp() * images @ own.encode_text(tokens, normalize=True).T + own.logit_bias).numpy()
+    assert np.allclose(checkpoint(photos()), expected, atol=1e-4)
+
+    named = texts.tokenizer("ViT-B-16-SigLIP", surroundings(tmp_path), None, "words")
+    assert named(["a nut"]).shape == (1, 64)
+    small = save_clip(tmp_path, {**siglip, "text_cfg": {**siglip["text_cfg"], "vocab_size": 8}})
+    with pytest.raises(BlockedError, match="no embeddings for words of its tokenizer"):
+        source.load(small.model_copy(update=entry), surroundings(tmp_path))
 
 
 def test_class_names_of_ones_own():

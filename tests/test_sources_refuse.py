@@ -222,7 +222,7 @@ def test_a_checkpoint_that_leaves_eval_or_inference_mode_is_caught():
         ("fastvit_mci0.apple_mclip2_dfndr2b", "architecture: MobileCLIP2-S0, pretrained: dfndr2b"),
         ("vit_small_patch14_dinov2.lvd142m", "it gives features and names no classes: train a classifier"),
         ("vit_base_patch16_224.augreg_in21k", "with 21843 classes.*state `label_space: imagenet-21k`"),
-        ("mixer_b16_224.miil_in21k", "a softmax for each of 11 levels"),
+        ("mixer_b16_224.miil_in21k", "with 11221 classes.*state `label_space: imagenet-21k-miil`"),
     ],
 )
 def test_published_weights_without_the_classes_say_what_to_do(tmp_path, architecture, message):

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 SPACE_OF: Mapping[int, str] = {
     1_000: "imagenet-1k",
     1_001: "imagenet-1k-background",
+    10_450: "imagenet-21k-miil-w21",
+    11_221: "imagenet-21k-miil",
     11_821: "imagenet-12k",
     21_841: "imagenet-22k",
     21_842: "imagenet-22k-ms",
@@ -15,8 +17,6 @@ SPACE_OF: Mapping[int, str] = {
 """Outputs → the label space of ImageNet with so many classes, as timm tells them apart."""
 
 UNREADABLE: Mapping[int, str] = {
-    11_221: "ImageNet-21k-P was trained with a softmax for each of 11 levels of WordNet (arXiv 2104.10972), so that "
-    "logits of classes on two levels cannot be compared",
     19_168: "timm has no list of the classes of ImageNet's winter release",
     115_217: "timm has no list of Bamboo's classes",
 }

@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 
 from eyechart.digest import digest
 from eyechart.errors import BlockedError
-from eyechart.images.labels import WIDER, LabelSpace, label_space
+from eyechart.images.labels import LEVELED, WIDER, LabelSpace, label_space
 from eyechart.measures.predictions import softmax
 
 MOST_ABSENT = 50
 """A head for more of ImageNet may lack every fiftieth class of an image set: those images are then answered wrongly."""
+
+ACROSS_LEVELS = (
+    "published heads for ImageNet-21k-P were trained with a softmax for each level of WordNet (arXiv 2104.10972): "
+    "their logits were not trained to be compared across levels, as they are here"
+)
 
 Answers: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 """(n, classes) logits."""
@@ -27,7 +32,8 @@ class Readout:
     """A map of logits, (n, classes of the model) → (n, classes of the image set).
 
     `identity` is empty where answers stay as they are; otherwise a digest of the rule and of both sides' classes.
-    `note` says which classes the model has no output for, and so never names.
+    `note` says which classes the model has no output for, and so never names, and where logits are compared that were
+    not trained for that.
     """
 
     rule: str
@@ -61,7 +67,8 @@ def readout(model: LabelSpace, images: LabelSpace) -> Readout:
             "classes): the image set's classes must be the model's, or some of them by the same names"
         )
     columns = np.array([index_of.get(name, -1) for name in images.names])
-    return Readout("mask", digest("mask", columns.tolist()), _mask(columns), _never_named(absent, model, images))
+    note = "; ".join(filter(None, [_never_named(absent, model, images), ACROSS_LEVELS * (model.name in LEVELED)]))
+    return Readout("mask", digest("mask", columns.tolist()), _mask(columns), note)
 
 
 def _never_named(absent: Sequence[str], model: LabelSpace, images: LabelSpace) -> str:

@@ -27,6 +27,8 @@ SPACES = (
     "imagenet-21k",
     "imagenet-22k",
     "imagenet-22k-ms",
+    "imagenet-21k-miil",
+    "imagenet-21k-miil-w21",
     "imagenet-a-200",
     "imagenet-r-200",
     "cue-conflict-16",
@@ -42,8 +44,12 @@ _SYNSETS = {
     "imagenet-21k": "imagenet21k_goog_synsets.txt",
     "imagenet-22k": "imagenet22k_synsets.txt",
     "imagenet-22k-ms": "imagenet22k_ms_synsets.txt",
+    "imagenet-21k-miil": "imagenet21k_miil_synsets.txt",
+    "imagenet-21k-miil-w21": "imagenet21k_miil_w21_synsets.txt",
 }
-WIDER = ("imagenet-12k", "imagenet-21k", "imagenet-22k", "imagenet-22k-ms")
+LEVELED = ("imagenet-21k-miil", "imagenet-21k-miil-w21")
+"""Spaces of ImageNet-21k-P, whose published heads have a softmax for each level of WordNet (arXiv 2104.10972)."""
+WIDER = ("imagenet-12k", "imagenet-21k", "imagenet-22k", "imagenet-22k-ms", *LEVELED)
 """Spaces of heads that were trained on more of ImageNet than its 1,000 classes, of which most lack a few."""
 
 _WNID = re.compile(r"n\d{8}")

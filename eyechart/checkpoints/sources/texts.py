@@ -123,8 +123,14 @@ def text_classifier(
     names: Sequence[str],
     templates: Sequence[str],
 ) -> NDArray[np.float32]:
-    """(dimensions, classes): each class's prompts embedded, normalized, averaged, normalized (CLIP's own recipe)."""
+    """(dimensions, classes): each class's prompts embedded, normalized, averaged, normalized (CLIP's own recipe).
+
+    Raises BlockedError for a tokenizer that is another model's.
+    """
     import open_clip
 
-    classifier = open_clip.build_zero_shot_classifier(module, tokenize, list(names), list(templates))
+    try:
+        classifier = open_clip.build_zero_shot_classifier(module, tokenize, list(names), list(templates))
+    except IndexError as error:
+        raise BlockedError("its text tower has no embeddings for words of its tokenizer: is it another's?") from error
     return np.asarray(classifier.cpu().numpy(), dtype=np.float32)
