@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eyechart.fixtures.scheduling import InUnits
 from eyechart.predict.searches import Search
 from eyechart.store import Store
 from eyechart.zoo.indexing import read_image_set, read_training_images
@@ -18,6 +19,27 @@ from tests.villains import SWEEP_VILLAINS, VILLAINS
 EVERYTHING = {**SETS, **MORE_SETS, **SWEEP}
 ONE_MODEL_EACH = ("--deselect", "behaviors/test_shape_bias.py::test_two_checkpoints_find_the_same_images_hard")
 """Toys know the images and so find the same ones hard; tests/test_pairs.py judges that claim."""
+
+JUDGED = ("test_flow", "test_outcomes", "test_reports", "test_searches", "test_villains", "test_writing")
+"""Files whose tests read what `judged` left; one worker of `-n` takes them all, so that it is made once."""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> InUnits:
+    """Keep the tests of one file on one worker, which makes their fixtures once."""
+    return InUnits(
+        config, lambda nodeid: "judged" if Path(nodeid.partition("::")[0]).stem in JUDGED else nodeid.partition("::")[0]
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let no other file ask for what is made for JUDGED."""
+    for item in items:
+        of_session = {"warm", "judged"} & {
+            name for name, made in item._fixtureinfo.name2fixturedefs.items() if made[-1].scope == "session"
+        }
+        assert not of_session or item.path.stem in JUDGED, (
+            f"{item.nodeid} uses {', '.join(sorted(of_session))}: add its file to JUDGED"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +117,7 @@ def judged(gallery: Path, warm: Path, villains_zoo: Path, tmp_path_factory: pyte
         2,
         *ONE_MODEL_EACH,
         reports=reports,
+        EYECHART_FIGURES="data",
     )
 
 
@@ -108,4 +131,6 @@ def judged_sweeps(rendered: Path, gallery: Path, tmp_path_factory: pytest.TempPa
               "test_synthetic.py::test_objects_are_named_along_a_sweep": {**worst, "at_least": 0.5}}  # fmt: skip
     zoo = zoo_file(folder / "models.yaml", models, image_sets=SWEEP, bounds=bounds)
     store = new_store(rendered, folder / "store")
-    return run_pytest("behaviors/", "--models", zoo, "--store", store, reports=folder / "reports")
+    return run_pytest(
+        "behaviors/", "--models", zoo, "--store", store, reports=folder / "reports", EYECHART_FIGURES="data"
+    )

@@ -30,7 +30,9 @@ ROOT = Path(__file__).parents[1]
 
 IMPORTED = (
     "asyncio", "execnet.gateway_io", "hypothesis", "pandas", "pytest", "scipy.stats", "ssl", "allure_commons",
-    "eyechart.judge.gates.report", "eyechart.predict.predictor", "eyechart.reports.report", "eyechart.zoo.suite",
+    "eyechart.judge.gates.plan", "eyechart.judge.gates.report", "eyechart.miniature.fingerprints",
+    "eyechart.predict.contents", "eyechart.predict.predictor", "eyechart.reports.attaching",
+    "eyechart.reports.figures.writing", "eyechart.reports.pages.page", "eyechart.reports.report", "eyechart.zoo.suite",
 )  # fmt: skip
 """What a run that only judges imports anyway, but for the wiring: pytest rewrites the assertions of its plugins."""
 
@@ -48,11 +50,12 @@ class Server:
             )  # fmt: skip
 
     def run(
-        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: int
+        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: int, module: str = "pytest"
     ) -> subprocess.CompletedProcess[str]:
-        """`python -m pytest` with these arguments; a run that exceeds `timeout` seconds ends by SIGALRM."""
+        """`python -m module` with these arguments; a run that exceeds `timeout` seconds ends by SIGALRM."""
         request = {
             "worker": False,
+            "module": module,
             "arguments": arguments,
             "cwd": str(cwd),
             "environment": environment,
@@ -114,13 +117,13 @@ def serve(requests: socket.socket) -> None:
     if not request["worker"]:
         ForkedWorker.requests = socket.socket(fileno=streams[3])
         gateway_io.Popen2IOMaster = ForkedWorker
-        runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
     else:
         exec(gateway_io.popen_bootstrapline, {"__name__": "__main__"})  # noqa: S102  # as `python -c` would
 
 
 def become(request: Mapping) -> None:
-    """Put this process into the state in which `python -m pytest` would begin."""
+    """Put this process into the state in which `python -m module` would begin."""
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])

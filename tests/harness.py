@@ -100,10 +100,10 @@ def command(*arguments: object) -> list[str]:
 
 
 def surroundings(**more: str) -> dict[str, str]:
-    """Environment of a run: this one's, without what would make a run differ from place to place, or draws figures."""
+    """Environment of a run: this one's, without what would make a run differ from place to place, or makes figures."""
     varying = ("PYTEST_", "COLUMNS", "CI", "BUILD_NUMBER")  # with the last two pytest repeats failures in its summary
     kept = {key: value for key, value in os.environ.items() if not key.startswith(varying)}
-    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "EYECHART_FIGURES": "data", **more}
+    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "EYECHART_FIGURES": "none", **more}
 
 
 def pytest_run(
@@ -112,7 +112,7 @@ def pytest_run(
 ) -> subprocess.CompletedProcess[str]:  # fmt: skip
     """Run pytest in this folder, in a fork of a process that has imported what every run imports.
 
-    A test that asks what a run imports needs a `new_process`.
+    With `new_process` there is no fork, for a test that holds forks to what is done without.
     """
     env = surroundings(**environment)
     if not new_process:

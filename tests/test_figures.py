@@ -215,6 +215,9 @@ def test_without_the_plotting_library_the_tables_stay_and_one_line_tells_how(tmp
     monkeypatch.setenv("EYECHART_FIGURES", "data")
     assert draw_figures(folder_of(tmp_path / "unwanted")) == []
     assert drawings(tmp_path / "unwanted") == {"parts": None, "curves": None}
+    monkeypatch.setenv("EYECHART_FIGURES", "none")
+    assert writing.write_figures(reports, None) == []
+    assert [*(reports / "figures").iterdir()] == []
 
 
 def test_a_figure_that_cannot_be_drawn_is_one_line_and_stops_no_other(tmp_path):

@@ -86,7 +86,7 @@ def test_a_second_run_computes_nothing_and_decides_the_same(judged, again, look,
     """With a warm store nothing is loaded, read or answered, no model library is imported; -n changes no verdict."""
     arguments, environment = look
     selected = [part for model in FOUR for part in ("--model", model)]
-    second = again("-n", workers, *selected, *arguments, new_process=True, **environment)
+    second = again("-n", workers, *selected, *arguments, **environment)
     assert outcome(second) == outcome(judged)
     assert second.code == judged.code == 1
     spent = second.run["predict"]
@@ -99,7 +99,7 @@ def test_collecting_and_helping_import_no_model_library(villains_zoo, look, tmp_
     """Neither needs a model, so neither pays for torch; and nothing is written."""
     more, environment = look
     run = run_pytest("behaviors/", "--models", villains_zoo, "--store", tmp_path / "store", *arguments, *more,
-                     reports=tmp_path / "reports", new_process=True, **environment)  # fmt: skip
+                     reports=tmp_path / "reports", **environment)  # fmt: skip
     assert run.code == 0
     assert loaded(run) == [[]]
     expected = "test_confidence_matches_accuracy[saint-sketch]" if "-q" in arguments else "--precision={fp32,bf16,fp16}"

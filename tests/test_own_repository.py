@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eyechart.commands import starting
 from eyechart.commands.main import main
 from eyechart.errors import SpecError
 from eyechart.fixtures.collecting import require_own_source
@@ -18,6 +19,7 @@ from eyechart.judge.claims import needs, subjects, validation
 from eyechart.zoo.places import SHIPPED_BEHAVIORS
 from eyechart.zoo.suite import SuiteEntry
 from eyechart.zoo.zoo import read_zoo
+from tests.forking import server
 from tests.gate_project import Judged, Project, Toy, project
 from tests.harness import ROOT, SETS, surroundings, toy, zoo_file
 
@@ -35,8 +37,8 @@ CLASHING = "def pytest_addoption(parser):\n    parser.addoption('--model')\n"
 
 @pytest.fixture
 def own(tmp_path: Path) -> Project:
-    """A project with its own test_accuracy.py, pytest settings, conftest.py and package `fixtures`."""
-    made = project(tmp_path / "own", {"test_accuracy.py": OWN})
+    """A project with its own test_accuracy.py, pytest settings, conftest.py files and package `fixtures`."""
+    made = project(tmp_path / "own", {"test_accuracy.py": OWN, "conftest.py": starting.APART})
     (made.root / "pyproject.toml").write_text("[tool.pytest]\naddopts = ['--no-such-option']\n")
     (made.root / "conftest.py").write_text(CLASHING)
     (made.root / "fixtures").mkdir()
@@ -46,10 +48,8 @@ def own(tmp_path: Path) -> Project:
 
 def run(made: Project, *arguments: str, here: str = ".") -> Judged:
     """`eyechart run` in a folder of the project."""
-    command = [sys.executable, "-m", "eyechart", "run", "--store", str(made.store), *arguments]
-    done = subprocess.run(
-        command, cwd=made.root / here, env=surroundings(), capture_output=True, text=True, timeout=120, check=False
-    )
+    words = ["run", "--store", str(made.store), *arguments]
+    done = server().run(words, made.root / here, surroundings(), timeout=120, module="eyechart")
     return Judged(done.returncode, done.stdout + done.stderr, made.root / "reports")
 
 

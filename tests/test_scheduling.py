@@ -8,7 +8,7 @@ from itertools import chain
 import pytest
 
 from eyechart.fixtures import scheduling
-from eyechart.fixtures.scheduling import ByModel
+from eyechart.fixtures.scheduling import InUnits, by_model
 
 MODELS = ["vit", "vit-sup", "net"]
 TESTS = [f"b/test_a.py::test_x[{model}-{name}]" for model in MODELS for name in ("one", "two", "three")]
@@ -40,9 +40,9 @@ def model_of(nodeid: str) -> str:
 def scheduler(monkeypatch):
     """A scheduler for as many workers as asked, all of which collected TESTS, and those workers."""
 
-    def make(workers: int, tests: list[str] = TESTS) -> tuple[ByModel, list[Node]]:
+    def make(workers: int, tests: list[str] = TESTS) -> tuple[InUnits, list[Node]]:
         monkeypatch.setattr(scheduling, "parse_tx_spec_config", lambda config: ["popen"] * workers)
-        made, nodes = ByModel(None, MODELS), [Node() for _ in range(workers)]
+        made, nodes = InUnits(None, by_model(MODELS)), [Node() for _ in range(workers)]
         for node in nodes:
             made.add_node(node)
         assert not made.collection_is_completed
@@ -55,7 +55,7 @@ def scheduler(monkeypatch):
     return make
 
 
-def run(scheduler: ByModel, nodes: list[Node], done: dict[Node, list[int]], steps: int = 1000) -> None:
+def run(scheduler: InUnits, nodes: list[Node], done: dict[Node, list[int]], steps: int = 1000) -> None:
     """Let the workers run, each a test in turn, as xdist's do: never the last one before the stop."""
     for _ in range(steps):
         busy = False
@@ -129,7 +129,7 @@ def test_an_idle_workers_death_names_no_test(scheduler):
 def test_workers_that_collected_different_tests_are_refused(monkeypatch):
     """Indices mean nothing where workers do not agree on the tests."""
     monkeypatch.setattr(scheduling, "parse_tx_spec_config", lambda config: ["popen"] * 2)
-    made, nodes = ByModel(None, MODELS), [Node(), Node()]
+    made, nodes = InUnits(None, by_model(MODELS)), [Node(), Node()]
     for node, tests in zip(nodes, [TESTS, TESTS[1:]], strict=True):
         made.add_node(node)
         made.add_node_collection(node, tests)

@@ -85,8 +85,10 @@ class Evidence:
     def clean(self) -> Predictions:
         """Answers to unchanged images of the same classes, read out as those classes."""
         zoo, reference = self._run.zoo, self._subject.reference
-        return on_classes(
-            self._run.predictions(Need(self._model, reference)), zoo.labels(reference), zoo.labels(self.image_set)
+        own, wanted = zoo.labels(reference), zoo.labels(self.image_set)
+        return self._run.remembered(
+            ("clean", self._model, reference, *wanted.names),
+            lambda: on_classes(self._run.predictions(Need(self._model, reference)), own, wanted),
         )
 
     @property

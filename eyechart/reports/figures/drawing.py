@@ -27,7 +27,7 @@ HOW = "pip install 'eyechart[figures]', then eyechart report"
 """How to get drawings where there are none."""
 
 SETTING = "EYECHART_FIGURES"
-"""With the value `data` in the environment, figures stay tables."""
+"""With the value `data` in the environment, figures stay tables; with `none` there are no figures and no images."""
 
 
 def can_draw() -> bool:
@@ -38,6 +38,11 @@ def can_draw() -> bool:
 def is_wanted() -> bool:
     """Whether figures are to be drawn, and not left as tables."""
     return os.environ.get(SETTING) != "data"
+
+
+def is_off() -> bool:
+    """Whether a run is to make neither figures nor images."""
+    return os.environ.get(SETTING) == "none"
 
 
 def mark_of(kind: str, title: str, caption: str, table: str) -> str:

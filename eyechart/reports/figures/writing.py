@@ -13,7 +13,7 @@ from typing import Any
 from eyechart.errors import EyechartError, printable
 from eyechart.reports.figures import accuracies, calibration, checkpoints, invariance, mistakes, sweeps
 from eyechart.reports.figures.classes import classes_of
-from eyechart.reports.figures.drawing import HOW, KINDS, can_draw, drawn, is_wanted, mark_of
+from eyechart.reports.figures.drawing import HOW, KINDS, can_draw, drawn, is_off, is_wanted, mark_of
 from eyechart.reports.figures.figure import Figure, as_csv
 from eyechart.reports.figures.judged import Judged
 from eyechart.reports.figures.pictures import FOLDER as PICTURES
@@ -37,6 +37,10 @@ def write_figures(reports: Path, judged: Judged) -> list[str]:
     Files of an earlier run that this one does not have are removed.
     """
     folder, troubles = reports / FOLDER, []
+    if is_off():
+        _keep_only(folder, set())
+        (folder / INDEX).unlink(missing_ok=True)
+        return []
     entries: list[dict[str, Any]] = []
     pictures = Pictures(judged, folder / PICTURES)
     try:
