@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eyechart.commands import starting
 from eyechart.commands.main import main
 from eyechart.errors import SpecError
 from eyechart.fixtures.collecting import require_own_source
@@ -36,8 +37,8 @@ CLASHING = "def pytest_addoption(parser):\n    parser.addoption('--model')\n"
 
 @pytest.fixture
 def own(tmp_path: Path) -> Project:
-    """A project with its own test_accuracy.py, pytest settings, conftest.py and package `fixtures`."""
-    made = project(tmp_path / "own", {"test_accuracy.py": OWN})
+    """A project with its own test_accuracy.py, pytest settings, conftest.py files and package `fixtures`."""
+    made = project(tmp_path / "own", {"test_accuracy.py": OWN, "conftest.py": starting.APART})
     (made.root / "pyproject.toml").write_text("[tool.pytest]\naddopts = ['--no-such-option']\n")
     (made.root / "conftest.py").write_text(CLASHING)
     (made.root / "fixtures").mkdir()
