@@ -13,8 +13,7 @@ from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.checkpoints.readouts import readout, softmax
 from eyechart.errors import BlockedError
 from eyechart.images.cue_conflict import CATEGORIES
-from eyechart.images.entries import labels_of
-from eyechart.images.entries import NamedLabels
+from eyechart.images.entries import NamedLabels, labels_of
 from eyechart.images.labels import counted_space, label_space, mapped_space, named_space
 from eyechart.predict.needs import Need
 from tests.image_files import folder, put, zoo_of
