@@ -134,11 +134,12 @@ def device(folder: Path, count: int, workers_tried: list[int]) -> Iterator[str]:
             leases = [Lease(job.images, np.arange(at, min(at + CHUNK, count)), [job]) for at in range(0, count, CHUNK)]
             work = partial(lambda engine, leases: list(engine.answers(leases, _raised)), engine, leases)
             walls = [timed(work).wall for _ in range(REPEATS + 1)][1:]  # workers are started, and warm
-            reading, answering = READING * count / workers, count / rate
-            hidden = [(reading + answering - wall) / min(reading, answering) for wall in walls]
+            read, best = workers / READING, count / min(walls)
+            hidden = [(count / read + count / rate - wall) / (count / max(read, rate)) for wall in walls]
             yield (
-                f"device  {workers} workers read {workers / READING:.0f} images/s, the device answers {rate}: at best "
-                f"{count / min(walls):.0f} images/s, hidden {spread(hidden, 2)}"
+                f"device  {workers} workers read {read:.0f} images/s, the device answers {rate}: at best {best:.0f}, "
+                f"{best / min(read, rate):.2f} of what is possible; {1 / (1 / read + 1 / rate):.0f} in turns; "
+                f"hidden {spread(hidden, 2)}"
             )
         feed.close()
 
