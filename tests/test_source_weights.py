@@ -10,8 +10,9 @@ import pytest
 
 from eyechart.checkpoints.sources import open_clip as clip_source
 from eyechart.checkpoints.sources import timm as source
-from eyechart.checkpoints.sources.base import Surroundings, fill, read_weights, unwrapped, weights_file
+from eyechart.checkpoints.sources.base import Surroundings, read_weights, weights_file
 from eyechart.checkpoints.sources.hub import content_of
+from eyechart.checkpoints.sources.state_dicts import fill, unwrapped
 from eyechart.errors import BlockedError, SpecError
 from eyechart.fixtures.options import _with_checkpoint
 from eyechart.images.labels import named_space
@@ -52,6 +53,7 @@ def test_wrappers_and_prefixes_are_recognized_and_reported(tmp_path, state):
         "plain": (state, ""),
         "wrapped": ({"state_dict": state, "epoch": 3}, "taken from 'state_dict'"),
         "ema": ({"model": other, "model_ema": state, "optimizer": {}}, "taken from 'model_ema'"),
+        "alone": ({"net": state, "acc": 0.5, "optimizer": {"state": {0: {}}}}, "taken from 'net'"),
         "parallel": ({"model": parallel}, "taken from 'model', prefix 'module.' removed"),
         "compiled": ({f"_orig_mod.module.{key}": value for key, value in state.items()},
                      "prefix '_orig_mod.' removed, prefix 'module.' removed"),
@@ -139,15 +141,29 @@ def test_tied_weights_are_written_once_and_read_twice(tmp_path):
 
 
 def test_a_training_checkpoint_with_its_arguments_is_read(tmp_path, state):
-    """Training scripts of timm and DeiT keep their parsed arguments, and numbers of numpy: data, no code."""
+    """Training scripts of timm and DeiT keep their parsed arguments, paths, and numbers of numpy: data, no code."""
     content = {
         "state_dict": state,
+        "output": tmp_path,
         "args": argparse.Namespace(lr=0.1),
         "metric": np.float64(71.2),
         "epoch": np.int64(3),
     }
     torch.save(content, tmp_path / "x.pth.tar")
     assert load(tmp_path, "x.pth.tar").note == "taken from 'state_dict'"
+
+
+def test_names_that_fit_beside_others_are_told(tmp_path, state):
+    """A student and its teacher, a network and its loss: which is meant cannot be known."""
+    pair = {f"{who}.{key}": value for who in ("student", "teacher") for key, value in state.items()}
+    torch.save(pair, tmp_path / "pair.pth")
+    with pytest.raises(
+        BlockedError, match=r"under 'student\.' and 'teacher\.' fit it, .*: save what you mean alone; unex"
+    ):
+        load(tmp_path, "pair.pth")
+    torch.save({"generator": state, "discriminator": state}, tmp_path / "two.pth")
+    with pytest.raises(BlockedError, match=r"expected a state dict .*'generator', 'discriminator'"):
+        load(tmp_path, "two.pth")
 
 
 def test_a_file_without_a_state_dict_is_blocked(tmp_path):
@@ -157,6 +173,14 @@ def test_a_file_without_a_state_dict_is_blocked(tmp_path):
         read_weights(tmp_path / "x.pth")
     assert unwrapped({}) == (None, "")
     assert unwrapped({0: torch.zeros(1)}) == (None, "")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:")
+def test_a_torchscript_archive_is_told(tmp_path):
+    """It is code, which torch refuses at length."""
+    torch.jit.save(torch.jit.script(torch.nn.Identity()), tmp_path / "x.pt")
+    with pytest.raises(BlockedError, match=r"a TorchScript archive, which is code: save its `state_dict\(\)`"):
+        read_weights(tmp_path / "x.pt")
 
 
 @pytest.mark.parametrize("wrappers", [("model",), ("state_dict", "model")], ids=len)
