@@ -15,11 +15,11 @@ from eyechart.checkpoints.sources import hub, towers
 from eyechart.checkpoints.sources.base import (
     Surroundings,
     TorchAnswers,
-    fill,
     read_weights,
     weights_digest,
     weights_file,
 )
+from eyechart.checkpoints.sources.state_dicts import fill
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError, nearest
 
