@@ -1,116 +1,60 @@
 """How near a run comes to the bare forward pass, and what its input takes: one table, ratios within one run.
 
-    python -m benchmarks.feeding [input] [device] [forward] [memory] [--images N] [--workers 0 1 2] [--models A,B]
+    OMP_NUM_THREADS=1 python -m benchmarks.feeding [PART ...] [--images N] [--workers 0 1 2] [--models A,B]
 
-Draws its own JPEGs (500 x 375) and weights. CPU time is this process's; where others work on the machine, wall time is
-not. `forward` judges by CPU time in one thread where OMP_NUM_THREADS=1 is set.
+input    images a second, and CPU time an image, against torchvision's ImageFolder with timm's transform
+device   how much of a device's time is hidden behind reading, both simulated: they wait without the processor
+forward  end to end over the best bare forward pass, of networks of timm
+zoo      the same of the miniature zoo, with at most N images of a set
+loops    the same answers by a plain loop over conditions, and by timm's validation loop
+memory   peak for photographs of 12 megapixels; `small` for 50,000 small images
+
+Draws its own JPEGs (500 x 375) and weights. CPU time is that of this process and all under it: where others work on the
+machine, wall time tells little, and the best of several repeats most.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import json
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFilter
 
+from benchmarks.loops import loops
+from benchmarks.measuring import RATES, ROOT, costless, machine, photos, run_of, spread, timed
+from benchmarks.passes import forward, zoo
 from eyechart.checkpoints.preprocessing import Geometry
-from eyechart.images.views import ORIGINAL
 from eyechart.predict.chunk import Chunk
-from eyechart.predict.feeding import Feed, Reader
+from eyechart.predict.engine import Lease, LocalEngine
+from eyechart.predict.feeding import Feed, Order, Reader
 from eyechart.predict.needs import Need
-from eyechart.predict.predictor import Predictor
+from eyechart.predict.pace import Pace
+from eyechart.predict.predictor import CHUNK, Predictor
 from eyechart.predict.run import Run, Settings
-from eyechart.predict.seeing import see_one_by_one
+from eyechart.predict.seeing import Seen, see_one_by_one
 from eyechart.progress import Progress
 from eyechart.zoo.zoo import read_zoo
 
-ROOT = Path(__file__).parents[1]
+READING = 0.004
+"""Seconds that reading an image is simulated to take, as one of 500 x 375 does."""
+
 MODELS = ("tf_efficientnet_lite0", "resnet50", "convnext_base", "vit_base_patch16_224")
-BATCHES = (8, 32, 128)
-RATE = 2500
-"""Images a second of the device that is simulated."""
-
-LABELS = {"classes": 1000}
-REPEATS = 3
-
-
-def waits() -> Callable[[np.ndarray], np.ndarray]:
-    """A model that takes its time without using the processor."""
-
-    def answer(batch: np.ndarray) -> np.ndarray:
-        time.sleep(len(batch) / RATE)
-        return np.zeros((len(batch), 1000), dtype=np.float32)
-
-    return answer
-
-
-def photos(folder: Path, count: int, width: int = 500, height: int = 375) -> None:
-    """Write JPEGs at quality 92: smooth, with some noise, about as large as a photograph's."""
-    folder.mkdir(parents=True)
-    for number in range(min(count, 50)):
-        noise = np.random.default_rng(number).integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
-        smooth = Image.fromarray(noise).resize((width, height)).filter(ImageFilter.GaussianBlur(2))
-        grain = np.random.default_rng(number).normal(0, 6, (height, width, 3))
-        pixels = np.clip(np.asarray(smooth) + grain, 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:05d}.jpg", quality=92)
-    for number in range(50, count):
-        shutil.copy(folder / f"{number % 50:05d}.jpg", folder / f"{number:05d}.jpg")
-
-
-def run_of(folder: Path, models: dict[str, Any], workers: int) -> Run:
-    """A zoo of one set of photographs, in a store of its own."""
-    sets = {"photos": {"role": "validation", "reader": "folder", "path": "photos", "label_space": {"classes": 1000}}}
-    file = folder / "models.yaml"
-    file.write_text(json.dumps({"zoos": {"mine": {"image_sets": sets, "models": models}}}))
-    store = Path(tempfile.mkdtemp(dir=folder))
-    return Run(read_zoo(file, "mine"), Settings(store, device="cpu", workers=workers))
-
-
-def waiting_model() -> dict[str, Any]:
-    """What `models.yaml` says of the simulated device."""
-    geometry = {"resize": 256, "crop": 224, "interpolation": "bicubic"}
-    return {
-        "source": "python", "factory": "benchmarks.feeding:waits", "version": "1", "label_space": LABELS,
-        "preprocessing": geometry,
-    }  # fmt: skip
-
-
-@dataclass
-class Took:
-    """Seconds of the wall's clock, and of this process on processors."""
-
-    wall: float
-    cpu: float
-
-
-def timed(work: Callable[[], object]) -> Took:
-    """Do it once."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return Took(time.perf_counter() - wall, time.process_time() - cpu)
-
-
-def spread(values: list[float]) -> str:
-    """Median, and from the least to the most."""
-    return f"{np.median(values):8.1f}  ({min(values):.1f} to {max(values):.1f})"
+REPEATS = 5
 
 
 class Asked:
     """As much of a job as its input needs."""
 
-    key, need = "key", Need("waits", "photos")
+    key, need = "key", Need("free", "photos")
 
     def geometry(self, view: object) -> Geometry:  # noqa: ARG002  # as a job's
         """The usual crop."""
@@ -119,9 +63,9 @@ class Asked:
 
 def seen_by(run: Run, images: Any, feed: Feed | None) -> None:
     """See all images in chunks as a run has them."""
-    starts = range(0, len(images), 512)
+    starts = range(0, len(images), CHUNK)
     chunks = [
-        Chunk(images, np.arange(at, min(at + 512, len(images))), [Asked()], None, run.cost, None) for at in starts
+        Chunk(images, np.arange(at, min(at + CHUNK, len(images))), [Asked()], None, run.cost, None) for at in starts
     ]
     if feed is None:
         for chunk in chunks:
@@ -145,116 +89,119 @@ def theirs(folder: Path, workers: int) -> Any:
 
 
 def input_path(folder: Path, count: int, workers_tried: list[int]) -> Iterator[str]:
-    """Images a second, workers started and warm; without workers also CPU milliseconds an image."""
+    """Images a second and CPU milliseconds an image, workers started and warm, taking turns."""
     photos(folder / "photos/0", count)
-    run = run_of(folder, {"waits": waiting_model()}, 0)
+    run = run_of(folder, {"free": costless("free")})
     images = Predictor(run, Progress(io.StringIO())).locator.images("photos")
     for workers in workers_tried:
         feed = Feed(Reader(run.zoo, run.settings), workers) if workers else None
-        loader = None
-        try:
-            loader = theirs(folder / "photos", workers)
-        except ImportError:
-            yield "torchvision is not installed: nothing to compare with"
-        rates: dict[str, list[Took]] = {"eyechart": [], "ImageFolder + timm": []}
+        loader = theirs(folder / "photos", workers)
+        took: dict[str, list[Any]] = {"eyechart": [], "ImageFolder + timm": []}
         for repeat in range(REPEATS + 1):
             own = timed(lambda feed=feed: seen_by(run, images, feed))
-            other = timed(lambda loader=loader: [None for _ in loader]) if loader else None
+            other = timed(lambda loader=loader: [None for _ in loader])
             if repeat:
-                rates["eyechart"].append(own)
-                if other:
-                    rates["ImageFolder + timm"].append(other)
-        for name, each in rates.items():
-            if each:
-                cpu = "" if workers else f"   CPU ms an image {spread([1e3 * took.cpu / count for took in each])}"
-                wall = spread([count / took.wall for took in each])
-                yield f"input   {workers} workers  {name:20} images/s {wall}{cpu}"
+                took["eyechart"].append(own)
+                took["ImageFolder + timm"].append(other)
+        for name, each in took.items():
+            cpu = spread([1e3 * one.cpu / count for one in each])
+            best = max(count / one.wall for one in each)
+            yield f"input   {workers} workers  {name:20} CPU ms an image {cpu}; at best {best:.0f} images/s"
         if feed:
             feed.close()
 
 
+class Sleeping(Reader):
+    """Takes its time to read an image, without the processor: what is hidden shows on a busy machine, too."""
+
+    def __getitem__(self, order: Order) -> Seen:
+        """Black crops, after a while."""
+        time.sleep(READING * len(order.rows))
+        crops = [[np.zeros((224, 224, 3), np.uint8)] * len(order.rows) for _ in order.looks]
+        return Seen([(375, 500)] * len(order.rows), crops, ["" for _ in order.looks])
+
+
 def device(folder: Path, count: int, workers_tried: list[int]) -> Iterator[str]:
-    """How much of a device's wait is hidden behind reading."""
+    """How much of the shorter of two, reading and the device's time, is hidden behind the longer."""
     photos(folder / "photos/0", count)
-    for workers in workers_tried:
-        run = run_of(folder, {"waits": waiting_model()}, workers)
+    for workers in filter(None, workers_tried):
+        run = run_of(folder, {name: costless(name) for name in RATES}, workers=workers)
         predictor = Predictor(run, Progress(io.StringIO()))
-        predictor.locator.images("photos")
-        if workers:  # started and warm
-            predictor.prepare({Need("waits", "photos", "scale(1.1)")})
-        took = timed(lambda predictor=predictor: predictor.prepare({Need("waits", "photos")}))
-        yield f"device  {workers} workers  {count / took.wall:8.1f} images/s of {RATE} at most, {took.wall:.1f} s"
+        feed = Feed(Sleeping(run.zoo, run.settings), workers)
+        engine = LocalEngine(run, Pace(run), feed)
+        for name, rate in RATES.items():
+            job = predictor.locator.job(Need(name, "photos"))
+            leases = [Lease(job.images, np.arange(at, min(at + CHUNK, count)), [job]) for at in range(0, count, CHUNK)]
+            work = partial(lambda engine, leases: list(engine.answers(leases, _raised)), engine, leases)
+            walls = [timed(work).wall for _ in range(REPEATS + 1)][1:]  # workers are started, and warm
+            reading, answering = READING * count / workers, count / rate
+            hidden = [(reading + answering - wall) / min(reading, answering) for wall in walls]
+            yield (
+                f"device  {workers} workers read {workers / READING:.0f} images/s, the device answers {rate}: at best "
+                f"{count / min(walls):.0f} images/s, hidden {spread(hidden, 2)}"
+            )
+        feed.close()
 
 
-def forward(folder: Path, count: int, models: list[str]) -> Iterator[str]:
-    """End to end over the best bare forward pass, in CPU time."""
-    import timm
-    import torch
-    from safetensors.torch import save_file
-
-    photos(folder / "photos/0", count)
-    for name in models:
-        torch.manual_seed(0)
-        module = timm.create_model(name).eval()
-        file = folder / f"{name}.safetensors"
-        save_file(module.state_dict(), file)
-        spec = {"source": "timm", "architecture": name, "weights": str(file), "label_space": LABELS}
-        run = run_of(folder, {name: spec}, 0)
-        predictor = Predictor(run, Progress(io.StringIO()))
-        checkpoint, images = predictor.locator.checkpoint(name), predictor.locator.images("photos")
-        geometry = checkpoint.resolved.geometry(ORIGINAL)
-        crops = geometry.apply(images.read(np.arange(min(count, max(BATCHES)))))
-        checkpoint.answer(crops[:8])  # pays for what later passes find ready
-        bare = {}
-        for batch in BATCHES:
-            if batch <= len(crops):
-                part = crops[: len(crops) // batch * batch].reshape(-1, batch, *crops.shape[1:])
-                took = timed(lambda ask=checkpoint.answer, part=part: [ask(each) for each in part])
-                bare[batch] = 1e3 * took.cpu / (len(part) * batch)
-        took = timed(lambda predictor=predictor, name=name: predictor.prepare({Need(name, "photos")}))
-        whole = 1e3 * took.cpu / count
-        passes = ", ".join(f"{ms:.1f} in batches of {batch}" for batch, ms in bare.items())
-        yield f"forward {name:22} {whole:7.1f} CPU ms an image; bare {passes}: ratio {min(bare.values()) / whole:.2f}"
-        file.unlink()
+def _raised(job: object, error: Exception) -> None:  # noqa: ARG001  # as an engine calls it
+    raise error
 
 
 def memory(folder: Path, count: int) -> Iterator[str]:
-    """Peak of a process that answers photographs of 12 megapixels with a model that costs nothing."""
-    photos(folder / "photos/0", count, 4000, 3000)
-    run_of(folder, {"waits": waiting_model()}, 0)
+    """Peak of a process that answers photographs of 12 megapixels, under two views, with a model that costs nothing."""
+    photos(folder / "photos/0", count, 4000, 3000, distinct=3)
+    run_of(folder, {"free": costless("free")})
+    few, every = (peak_of(folder, limit, "original", "shift(30)") for limit in (5, None))
+    yield f"memory  {count:,} photos of 12 megapixels, two views: {every} MB at the peak, {few} MB for 5 of them"
+
+
+def small(folder: Path, count: int) -> Iterator[str]:
+    """The same of small images."""
+    photos(folder / "photos/0", count, 64, 48)
+    run_of(folder, {"free": costless("free", 32, 32)})
+    few, every = (peak_of(folder, limit, "original") for limit in (5, None))
+    yield f"small   {count:,} images of 64 x 48: {every} MB at the peak, {few} MB for 5 of them"
+
+
+def peak_of(folder: Path, limit: int | None, *views: str) -> int:
+    """MB that another process takes at most to answer."""
     code = (
         "import sys; from pathlib import Path; from benchmarks.feeding import peak; "
-        "print(peak(Path(sys.argv[1])))"
-    )  # fmt: skip
+        f"print(peak(Path(sys.argv[1]), {limit}, {views}))"
+    )
     command = [sys.executable, "-c", code, str(folder)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603  # its own code
-    yield f"memory  {count} photos of 12 megapixels, under two views: {done.stdout.strip()} MB at the peak"
+    return int(done.stdout)
 
 
-def peak(folder: Path) -> int:
+def peak(folder: Path, limit: int | None, views: tuple[str, ...]) -> int:
     """Answer, and say how much memory that took at most, in MB."""
-    settings = Settings(folder / "peak", device="cpu", workers=0)
+    settings = Settings(folder / f"peak-{limit}", device="cpu", workers=0, limit=limit)
     run = Run(read_zoo(folder / "models.yaml", "mine"), settings)
-    needs = {Need("waits", "photos"), Need("waits", "photos", "shift(30)")}
-    Predictor(run, Progress(io.StringIO())).prepare(needs)
+    Predictor(run, Progress(io.StringIO())).prepare({Need("free", "photos", view) for view in views})
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
 
 
 def main() -> None:
     """Print a line as it is measured."""
-    parser = argparse.ArgumentParser(description="How near a run comes to the bare forward pass.")
-    parser.add_argument("parts", nargs="*", default=["input", "device", "forward", "memory"])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=["input", "device", "forward", "zoo", "loops"])
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--models", default=",".join(MODELS), help="of timm, for `forward`")
+    parser.add_argument("--models", default=",".join(MODELS), help="of timm, for `forward` and `loops`")
     given = parser.parse_args()
+    models = given.models.split(",")
     parts = {
         "input": lambda folder: input_path(folder, given.images, given.workers),
         "device": lambda folder: device(folder, given.images, given.workers),
-        "forward": lambda folder: forward(folder, given.images, given.models.split(",")),
+        "forward": lambda folder: forward(folder, given.images, models),
+        "zoo": lambda folder: zoo(folder, given.images),
+        "loops": lambda folder: loops(folder, given.images, models[0]),
         "memory": lambda folder: memory(folder, given.images),
+        "small": lambda folder: small(folder, given.images),
     }
     for part in given.parts:
+        print(f"{part:7} {machine()}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             for line in parts[part](Path(folder)):
                 print(line, flush=True)

@@ -74,6 +74,7 @@ def test_a_worker_that_dies_costs_one_claim_and_is_told(store, zoo, tmp_path, ar
     assert len(run.claims) == len(judged), "none was judged twice"
     results = [json.loads(path.read_text()) for path in (run.reports / "allure-results").glob("*-result.json")]
     assert len(results) == 12
+    assert not list((run.reports / "allure-results").glob("*-container.json")), "a file for each fixture of each test"
     lost = next(result for result in results if result["fullName"] == fatal)
     assert lost["status"] == "broken"
     assert {"name": "model", "value": "b"}.items() <= lost["parameters"][0].items()
