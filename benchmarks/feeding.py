@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import resource
 import subprocess
 import sys
 import tempfile
@@ -134,11 +133,12 @@ def device(folder: Path, count: int, workers_tried: list[int]) -> Iterator[str]:
             leases = [Lease(job.images, np.arange(at, min(at + CHUNK, count)), [job]) for at in range(0, count, CHUNK)]
             work = partial(lambda engine, leases: list(engine.answers(leases, _raised)), engine, leases)
             walls = [timed(work).wall for _ in range(REPEATS + 1)][1:]  # workers are started, and warm
-            reading, answering = READING * count / workers, count / rate
-            hidden = [(reading + answering - wall) / min(reading, answering) for wall in walls]
+            read, best = workers / READING, count / min(walls)
+            hidden = [(count / read + count / rate - wall) / (count / max(read, rate)) for wall in walls]
             yield (
-                f"device  {workers} workers read {workers / READING:.0f} images/s, the device answers {rate}: at best "
-                f"{count / min(walls):.0f} images/s, hidden {spread(hidden, 2)}"
+                f"device  {workers} workers read {read:.0f} images/s, the device answers {rate}: at best {best:.0f}, "
+                f"{best / min(read, rate):.2f} of what is possible; {1 / (1 / read + 1 / rate):.0f} in turns; "
+                f"hidden {spread(hidden, 2)}"
             )
         feed.close()
 
@@ -179,7 +179,9 @@ def peak(folder: Path, limit: int | None, views: tuple[str, ...]) -> int:
     settings = Settings(folder / f"peak-{limit}", device="cpu", workers=0, limit=limit)
     run = Run(read_zoo(folder / "models.yaml", "mine"), settings)
     Predictor(run, Progress(io.StringIO())).prepare({Need("free", "photos", view) for view in views})
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
+    # getrusage's maximum begins with that of whoever started this process
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) // 1000
 
 
 def main() -> None:

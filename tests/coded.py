@@ -93,7 +93,7 @@ class Stubborn(Reader):
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(n, CLASSES) logits."""
-        return np.tile(np.eye(CLASSES)[0], (len(images), 1))
+        return np.tile(9 * np.eye(CLASSES)[0], (len(images), 1))
 
 
 def stubborn() -> Reader:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from eyechart.images.views import ORIGINAL
 from eyechart.predict.chunk import Chunk
 from eyechart.predict.feeding import GROUP, Feed, Order, Reader
 from eyechart.predict.needs import Need
-from eyechart.predict.run import Settings
+from eyechart.predict.run import Cost, Settings
 from eyechart.predict.seeing import Seen, see
 from eyechart.store import Store
 from eyechart.zoo.indexing import read_image_set
@@ -103,3 +106,32 @@ def test_what_changed_is_named(photos, tmp_path):  # noqa: F811
     seen = reader[Order("photos", images.fingerprint, rows, looks)]
     assert (len(seen.sizes), images.keys[7] in seen.fault) == (2, True)
     assert "'photos' changed" in reader[Order("photos", "another", rows, looks)].fault
+
+
+def test_a_batch_is_answered_while_the_next_comes_in(photos, tmp_path):  # noqa: F811
+    """A device that answers only once more images are asked for would wait forever, were they not taken meanwhile."""
+    images = read_image_set(photos, "photos", Store(tmp_path / "store"), None)
+    taken = threading.Event()
+
+    class Waiting(Job):
+        """Answers eight images with their first pixels."""
+
+        def batch_size(self, crop):
+            return 8
+
+        def asked(self, batch):
+            assert taken.wait(60)
+            return batch[:, 0, 0]
+
+    def coming(chunk):
+        yield see(images, np.arange(8), chunk.looks)
+        taken.set()
+        yield see(images, np.arange(8, 16), chunk.looks)
+
+    pace = SimpleNamespace(reading=lambda *_: None, answering=lambda *_: None)
+    with ThreadPoolExecutor(1) as beside:
+        chunk = Chunk(images, np.arange(16), [Waiting()], pace, Cost(), None, beside)
+        chunk.see(coming(chunk))
+        ((_, answers, _),) = chunk.answers()
+    (crops,) = see(images, np.arange(16), chunk.looks).crops
+    assert np.array_equal(answers, [crop[0, 0] for crop in crops])

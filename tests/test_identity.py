@@ -22,7 +22,7 @@ def answers(store, tmp_path):
     """Predict with one toy model, changed as asked; returns how many answers that took."""
 
     def run(needs=(VALIDATION,), settings=None, **entry) -> int:
-        zoo = zoo_file(tmp_path / "models.yaml", {"it": toy("probable", **entry)})
+        zoo = zoo_file(tmp_path / "models.yaml", {"it": toy("probable", **{"returns": "probabilities"} | entry)})
         return predict(zoo, store, set(needs), **(settings or {})).cost.answers
 
     assert run() == 40
@@ -34,8 +34,8 @@ def answers(store, tmp_path):
     "change",
     [
         {"version": "2"},
-        {"factory": "tests.villains:boastful"},
-        {"returns": "probabilities"},
+        {"factory": "tests.villains:boastful", "returns": "logits"},
+        {"returns": "sigmoids"},
         {"preprocessing": {"crop": 64}},
         {"preprocessing": {"interpolation": "bilinear"}},
         {"settings": {"precision": "bf16"}},

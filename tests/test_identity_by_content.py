@@ -21,7 +21,7 @@ FILES = ["dark/a.png", "dark/b.png", "light/c.png"]
 
 def make():
     """Factory of a model that tells light from dark."""
-    return lambda batch: np.stack([1 - means(batch), means(batch)], axis=1)
+    return lambda batch: np.stack([9 - 9 * means(batch), 9 * means(batch)], axis=1)
 
 
 def means(batch: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eyechart.commands import starting
 from eyechart.commands.main import main
 from eyechart.errors import SpecError
 from eyechart.fixtures.collecting import require_own_source
@@ -36,8 +37,8 @@ CLASHING = "def pytest_addoption(parser):\n    parser.addoption('--model')\n"
 
 @pytest.fixture
 def own(tmp_path: Path) -> Project:
-    """A project with its own test_accuracy.py, pytest settings, conftest.py and package `fixtures`."""
-    made = project(tmp_path / "own", {"test_accuracy.py": OWN})
+    """A project with its own test_accuracy.py, pytest settings, conftest.py files and package `fixtures`."""
+    made = project(tmp_path / "own", {"test_accuracy.py": OWN, "conftest.py": starting.APART})
     (made.root / "pyproject.toml").write_text("[tool.pytest]\naddopts = ['--no-such-option']\n")
     (made.root / "conftest.py").write_text(CLASHING)
     (made.root / "fixtures").mkdir()
@@ -97,6 +98,15 @@ def test_an_option_of_a_conftest_that_is_ours_is_named(own):
     assert "--noconftest" in judged.text
     assert "Traceback" not in judged.text
     assert run(own, "--collect-only", "--noconftest").code == 0
+
+
+def test_no_conftest_above_the_shipped_behaviors_is_read(own):
+    """They may be installed within a repository that is not judged; here it is this clone, which has a conftest.py."""
+    own.declare({"net": {}})
+    judged = run(own, "--collect-only", "--trace-config")
+    assert (ROOT / "conftest.py").is_file()
+    assert str(own.root / "behaviors" / "conftest.py") in judged.text
+    assert str(ROOT / "conftest.py") not in judged.text
 
 
 def test_a_module_of_another_file_is_refused(tmp_path):

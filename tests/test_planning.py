@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from eyechart.fixtures import planning
 from eyechart.judge.claims import Claim, Subject
 from eyechart.judge.gates.paired import loss
 from eyechart.judge.gates.plan import Forecast, against_itself, forecast, table
@@ -23,6 +25,7 @@ from eyechart.measures import (
     worst_level,
 )
 from eyechart.measures.measurement import Measurement
+from eyechart.predict.needs import Need
 from eyechart.zoo.levels import Levels
 from eyechart.zoo.margins import margin_of
 from eyechart.zoo.zoo import read_zoo
@@ -184,3 +187,14 @@ def test_the_baseline_of_a_plan_is_as_good_as_the_candidate():
     wide = forecast(CLAIM, found, Bound(at_most=0.02), Levels())
     assert not wide.decidable
     assert 0.1 < wide.reach < 0.3
+
+
+def test_each_set_costs_what_reading_it_takes(monkeypatch):
+    """Two models share reading 100 images, and batches of 8 are filled up; one alone reads 5 that take longer."""
+    pace = {("model", "one"): 0.1, ("model", "two"): 0.2, ("set", "quick"): 0.02, ("set", "slow"): 2.0}
+    monkeypatch.setattr(planning, "Pace", lambda _: SimpleNamespace(stored=pace.get, batch=lambda _: 8))
+    predictor = SimpleNamespace(locator=SimpleNamespace(is_recorded=lambda _: False))
+    missing = {Need("one", "quick"): 100, Need("two", "quick"): 100, Need("one", "slow"): 5}
+    one, two = planning._costs(SimpleNamespace(run=None), missing, predictor)
+    assert one.seconds == pytest.approx(104 * 0.1 + 100 * 0.02 / 2 + 8 * 0.1 + 5 * 2.0)
+    assert two.seconds == pytest.approx(104 * 0.2 + 100 * 0.02 / 2)

@@ -13,7 +13,7 @@ from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.checkpoints.readouts import readout, softmax
 from eyechart.errors import BlockedError
 from eyechart.images.cue_conflict import CATEGORIES
-from eyechart.images.entries import labels_of
+from eyechart.images.entries import NamedLabels, labels_of
 from eyechart.images.labels import counted_space, label_space, mapped_space, named_space
 from eyechart.predict.needs import Need
 from tests.image_files import folder, put, zoo_of
@@ -214,7 +214,7 @@ def test_a_wider_head_is_read_out_as_categories_too():
 
 def test_a_typing_error_is_no_class_that_a_head_lacks():
     """Names of one's own must all be there, also of a wider head; and a few classes that lack one are too few."""
-    with pytest.raises(BlockedError, match="cannot be read as"):
+    with pytest.raises(BlockedError, match=r"cannot be read as .*it lacks 'n0144353'\."):
         readout(label_space("imagenet-21k"), named_space(["n01443537", "n0144353"]))
 
 
@@ -230,7 +230,15 @@ def test_a_run_says_which_classes_a_head_never_names(tmp_path):
 
 def make_goldfish():
     """Factory of a head for 11,821 classes that always names the goldfish."""
-    return lambda batch: np.tile(np.arange(11_821) == 220, (len(batch), 1)).astype(np.float32)
+    return lambda batch: np.tile(np.arange(11_821) == 220, (len(batch), 1)) * np.float32(7)
+
+
+def test_class_names_may_be_numbered():
+    """As `id2label` has them, in any order; a number that is left out is told as no list."""
+    assert NamedLabels(names={1: "nut", 0: "bolt"}).names == ("bolt", "nut")
+    assert NamedLabels(names={"0": "bolt"}).names == ("bolt",)
+    with pytest.raises(ValueError, match="valid tuple"):
+        NamedLabels(names={0: "bolt", 2: "nut"})
 
 
 @pytest.mark.parametrize(

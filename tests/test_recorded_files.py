@@ -112,6 +112,7 @@ def test_a_column_for_each_class(tmp_path, head):
     names = head.split(",")
     other = csv(tmp_path, f"{names[2]},path,{names[0]},{names[1]}\n0.1,a,0.7,0.2\n")
     assert other.probabilities.tolist() == [[0.7, 0.2, 0.1]]
+    assert csv(tmp_path, f"filename,{head}\na,1,0,0\n").keys == ("a",)
     logits = csv(tmp_path, "key,logit_0,logit_1,logit_2\na,-5,30,1\n")
     assert (logits.logits.tolist(), logits.probabilities) == ([[-5.0, 30.0, 1.0]], None)
 

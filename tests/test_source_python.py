@@ -115,10 +115,11 @@ def test_sigmoids_are_judged_by_the_highest():
         ([[0.5, 0.9, 0.8]], "probabilities", "sum to 2.2: a multi-label head"),
         ([[-3.0, 2.0, 2.0]], "probabilities", "-3.0 is none: logits"),
         ([[0.5, 0.9, 4.0]], "sigmoids", "4.0 is none: logits"),
+        ([[0.2, 0.3, 0.5]] * 8, "logits", r"probabilities\? State `returns: probabilities`"),
     ],
 )
 def test_answers_are_what_they_are_said_to_be(answers, returns, message):
-    """Sigmoids and logits are no probabilities; the message has the key that reads them."""
+    """Sigmoids and logits are no probabilities, nor are these logits; the message has the key that reads them."""
     with pytest.raises(BlockedError, match=message):
         as_logits(np.array(answers, dtype=np.float32), returns)
 

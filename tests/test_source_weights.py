@@ -1,8 +1,7 @@
-"""Weights as training scripts leave them, preprocessing by name, hubs that cannot be reached, `--checkpoint`."""
+"""Weights and preprocessing by name, hubs that cannot be reached, `--checkpoint`."""
 
 from __future__ import annotations
 
-import argparse
 import json
 
 import numpy as np
@@ -10,212 +9,32 @@ import pytest
 
 from eyechart.checkpoints.sources import open_clip as clip_source
 from eyechart.checkpoints.sources import timm as source
-from eyechart.checkpoints.sources.base import Surroundings, fill, read_weights, unwrapped, weights_file
-from eyechart.checkpoints.sources.hub import content_of
 from eyechart.errors import BlockedError, SpecError
 from eyechart.fixtures.options import _with_checkpoint
-from eyechart.images.labels import named_space
 from eyechart.zoo.zoo import read_zoo
+from tests.torch_models import load_narrow, narrow_state, narrow_surroundings
 
 torch = pytest.importorskip("torch")
 save_file = pytest.importorskip("safetensors.torch").save_file
 
-ARCHITECTURE = {"architecture": "resnet10t", "arguments": {"stem_width": 8}}
 BATCH = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
 def state():
     """Weights of a small network."""
-    import timm
-
-    torch.manual_seed(0)
-    return timm.create_model("resnet10t", num_classes=3, stem_width=8).state_dict()
-
-
-def around(folder, classes: str = "abc"):
-    """Surroundings of a model that is declared in `folder`."""
-    return Surroundings(folder, named_space(classes), "cpu", "fp32", lambda _, compute: compute())
-
-
-def load(folder, name, **more):
-    """Load a network as models.yaml would declare it."""
-    spec = source.TimmSpec(source="timm", weights=name, **{**ARCHITECTURE, **more})
-    return source.load(spec, around(folder))
-
-
-def test_wrappers_and_prefixes_are_recognized_and_reported(tmp_path, state):
-    """Averaged weights are taken where there are some; all forms are the same network, and the file its identity."""
-    other = {key: value * 0 for key, value in state.items()}
-    parallel = {f"module.{key}": value for key, value in state.items()}
-    forms = {
-        "plain": (state, ""),
-        "wrapped": ({"state_dict": state, "epoch": 3}, "taken from 'state_dict'"),
-        "ema": ({"model": other, "model_ema": state, "optimizer": {}}, "taken from 'model_ema'"),
-        "parallel": ({"model": parallel}, "taken from 'model', prefix 'module.' removed"),
-        "compiled": ({f"_orig_mod.module.{key}": value for key, value in state.items()},
-                     "prefix '_orig_mod.' removed, prefix 'module.' removed"),
-    }  # fmt: skip
-    answers, identities = [], set()
-    for name, (content, note) in forms.items():
-        torch.save(content, tmp_path / f"{name}.pth")
-        made = load(tmp_path, f"{name}.pth")
-        assert made.note == note
-        answers.append(made.answer(BATCH))
-        identities.add(made.resolved.identity)
-    assert all(np.array_equal(each, answers[0]) for each in answers)
-    assert len(identities) == len(forms)
-
-
-@pytest.mark.parametrize("prefix", ["net.", "backbone.", "encoder.model.trunk."])
-def test_any_prefix_that_all_names_have_is_removed_where_they_then_fit(tmp_path, state, prefix):
-    """A training script's own name for its network; said with the model."""
-    torch.save({f"{prefix}{key}": value for key, value in state.items()}, tmp_path / "x.pth")
-    torch.save(state, tmp_path / "plain.pth")
-    made = load(tmp_path, "x.pth")
-    assert made.note == f"all {len(state)} names begin with {prefix!r}, which was removed"
-    assert np.array_equal(made.answer(BATCH), load(tmp_path, "plain.pth").answer(BATCH))
-
-
-def test_a_prefix_that_does_not_help_is_left_alone(tmp_path):
-    """What does not fit is named as it stands in the file."""
-    torch.save({"net.one": torch.zeros(1), "net.two": torch.zeros(1)}, tmp_path / "x.pth")
-    with pytest.raises(BlockedError, match=r"unexpected 'net\.one'"):
-        load(tmp_path, "x.pth")
-
-
-@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
-def test_half_precision_files_answer_as_their_numbers_say(tmp_path, state, kind):
-    """They are judged in full precision, on the rounded weights."""
-    torch.save({key: value.to(kind) if value.is_floating_point() else value for key, value in state.items()},
-               tmp_path / "half.pth")  # fmt: skip
-    torch.save({key: value.to(kind).to(value.dtype) for key, value in state.items()}, tmp_path / "rounded.pth")
-    answers = [load(tmp_path, name).answer(BATCH) for name in ("half.pth", "rounded.pth")]
-    assert np.array_equal(*answers)
-
-
-def sharded(folder, state, count: int = 3):
-    """Write a state dict as the hub's libraries split it; returns the names of its shards."""
-    names = [f"model-{number}-of-{count}.safetensors" for number in range(count)]
-    where = {key: names[row % count] for row, key in enumerate(sorted(state))}
-    for name in names:
-        save_file({key: value for key, value in state.items() if where[key] == name}, folder / name)
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": where}))
-    return names
-
-
-def test_sharded_weights_are_one_model(tmp_path, state):
-    """The index and its shards count by content; a lost shard is named, and so is an index that is none."""
-    torch.save(state, tmp_path / "plain.pth")
-    names = sharded(tmp_path, state)
-    made = load(tmp_path, "model.safetensors.index.json")
-    assert made.note == "read from 3 shards"
-    assert np.array_equal(made.answer(BATCH), load(tmp_path, "plain.pth").answer(BATCH))
-    sharded(tmp_path, {key: value * 2 for key, value in state.items()})
-    assert load(tmp_path, "model.safetensors.index.json").resolved.identity != made.resolved.identity
-    (tmp_path / names[1]).unlink()
-    with pytest.raises(BlockedError, match=r"1 of 3 shards are not beside it: model-1-of-3"):
-        load(tmp_path, "model.safetensors.index.json")
-    (tmp_path / "x.index.json").write_text("[]")
-    with pytest.raises(BlockedError, match="expected an index of shards"):
-        load(tmp_path, "x.index.json")
-
-
-def test_tied_weights_are_written_once_and_read_twice(tmp_path):
-    """Safetensors leaves the second name out, which a strict comparison would call missing."""
-
-    class Tied(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.one = torch.nn.Linear(2, 2)
-            self.two = self.one
-
-    module = Tied()
-    weight = torch.eye(2)
-    fill(module, {"two.weight": weight, "one.bias": torch.ones(2)}, tmp_path)
-    assert torch.equal(module.one.weight, weight)
-    with pytest.raises(BlockedError, match=r"missing 'one\.weight'"):
-        fill(module, {"one.bias": torch.ones(2)}, tmp_path)
-
-
-def test_a_training_checkpoint_with_its_arguments_is_read(tmp_path, state):
-    """Training scripts of timm and DeiT keep their parsed arguments, and numbers of numpy: data, no code."""
-    content = {
-        "state_dict": state,
-        "args": argparse.Namespace(lr=0.1),
-        "metric": np.float64(71.2),
-        "epoch": np.int64(3),
-    }
-    torch.save(content, tmp_path / "x.pth.tar")
-    assert load(tmp_path, "x.pth.tar").note == "taken from 'state_dict'"
-
-
-def test_a_file_without_a_state_dict_is_blocked(tmp_path):
-    """With what it holds."""
-    torch.save({"optimizer": {"lr": 0.1}, "epoch": 3}, tmp_path / "x.pth")
-    with pytest.raises(BlockedError, match=r"expected a state dict.*'optimizer', 'epoch'"):
-        read_weights(tmp_path / "x.pth")
-    assert unwrapped({}) == (None, "")
-    assert unwrapped({0: torch.zeros(1)}) == (None, "")
-
-
-@pytest.mark.parametrize("wrappers", [("model",), ("state_dict", "model")], ids=len)
-def test_a_file_that_holds_itself_ends_in_words(tmp_path, wrappers):
-    """A dictionary inside itself, directly or by way of another, would be unwrapped without end."""
-    outer: dict = {}
-    inner = outer
-    for wrapper in wrappers[:-1]:
-        inner = inner.setdefault(wrapper, {})
-    inner[wrappers[-1]] = outer
-    torch.save(outer, tmp_path / "x.pth")
-    with pytest.raises(BlockedError, match=r"x\.pth: cannot be read as \.pth: it holds itself under 'model'"):
-        read_weights(tmp_path / "x.pth")
-
-
-def test_an_index_of_indexes_is_blocked(tmp_path):
-    """One that names itself would be read without end."""
-    path = tmp_path / "model.safetensors.index.json"
-    path.write_text(json.dumps({"weight_map": {"a": path.name}}))
-    with pytest.raises(BlockedError, match=r"found another index: model.safetensors"):
-        read_weights(path)
-
-
-def test_a_name_that_no_disk_can_hold_is_not_there(tmp_path):
-    """Its length is no reason for a traceback."""
-    with pytest.raises(BlockedError, match="not found: looked for the file"):
-        weights_file(tmp_path, "x" * 5000)
-    with pytest.raises(BlockedError, match=r"looked for config.json and weights in"):
-        content_of("local-dir:" + "x" * 5000, tmp_path)
-
-
-def test_missing_and_unexpected_keys_are_listed(tmp_path, state):
-    """With the nearest match."""
-    renamed = {key.replace("fc.weight", "fc.wieght"): value for key, value in state.items()}
-    torch.save(renamed, tmp_path / "x.pth")
-    with pytest.raises(BlockedError, match=r"unexpected 'fc.wieght' \(did you mean 'fc.weight'.*missing 'fc.weight'"):
-        load(tmp_path, "x.pth")
-
-
-def test_another_number_of_classes_is_listed(state):
-    """By the shape of the head."""
-    import timm
-
-    module = timm.create_model("resnet10t", num_classes=4, stem_width=8)
-    from pathlib import Path
-
-    with pytest.raises(BlockedError, match=r"'fc.bias' has shape \(3,\), the architecture needs \(4,\)"):
-        fill(module, state, Path("x.pth"))
+    return narrow_state()
 
 
 def test_preprocessing_by_name(tmp_path, state):
     """The paper's 256/bilinear/224 moves the numbers, so that it is another identity."""
     torch.save(state, tmp_path / "x.pth")
-    native, paper = load(tmp_path, "x.pth"), load(tmp_path, "x.pth", preprocessing="paper")
+    native, paper = load_narrow(tmp_path, "x.pth"), load_narrow(tmp_path, "x.pth", preprocessing="paper")
     geometry = paper.resolved.preprocessing.geometry
     assert (geometry.resize, geometry.size, geometry.interpolation) == ((256, 256), (224, 224), "bilinear")
     assert paper.resolved.preprocessing.mean == native.resolved.preprocessing.mean
     assert paper.resolved.identity != native.resolved.identity
-    assert load(tmp_path, "x.pth", preprocessing="native").resolved.identity == native.resolved.identity
+    assert load_narrow(tmp_path, "x.pth", preprocessing="native").resolved.identity == native.resolved.identity
 
 
 def test_an_unknown_preprocessing_is_an_error():
@@ -232,9 +51,11 @@ def test_a_hub_that_cannot_be_reached(tmp_path, monkeypatch):
     named = "hf-hub:nobody/nothing"
     message = r"'hf-hub:nobody/nothing'.*would be in .*models--nobody--nothing.*local-dir:.*weights: PATH.safetensors"
     with pytest.raises(BlockedError, match=message):
-        source.load(source.TimmSpec(source="timm", architecture=named), around(tmp_path))
+        source.load(source.TimmSpec(source="timm", architecture=named), narrow_surroundings(tmp_path))
     with pytest.raises(BlockedError, match=message):
-        clip_source.load(clip_source.OpenClipSpec(source="open_clip", architecture=named), around(tmp_path))
+        clip_source.load(
+            clip_source.OpenClipSpec(source="open_clip", architecture=named), narrow_surroundings(tmp_path)
+        )
 
 
 def local_copy(folder, state):
@@ -254,7 +75,7 @@ def test_a_local_copy_of_a_repository_is_known_by_content(tmp_path, state):
 
     def identity(name):
         spec = source.TimmSpec(source="timm", architecture=f"local-dir:{name}")
-        return source.weights(spec, tmp_path), source.load(spec, around(tmp_path)).resolved.identity
+        return source.weights(spec, tmp_path), source.load(spec, narrow_surroundings(tmp_path)).resolved.identity
 
     first = identity("net")
     assert identity("copy")[1] == first[1]
@@ -264,7 +85,7 @@ def test_a_local_copy_of_a_repository_is_known_by_content(tmp_path, state):
     assert changed[1] != first[1]
     spec = source.TimmSpec(source="timm", architecture="local-dir:net")
     with pytest.raises(SpecError, match="'local-dir:net' answer with 3 classes, the label space has 4"):
-        source.load(spec, around(tmp_path, "abcd"))
+        source.load(spec, narrow_surroundings(tmp_path, "abcd"))
     with pytest.raises(BlockedError, match=rf"looked for config.json and weights in {tmp_path / 'no'}, it holds no"):
         source.weights(source.TimmSpec(source="timm", architecture="local-dir:no"), tmp_path)
 

@@ -96,7 +96,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_not_run(tmp_path, how):
         torch.save(bomb, path)
     else:
         path.write_bytes(pickle.dumps(bomb, protocol=2))
-    with pytest.raises(BlockedError, match="refused, this pickle would run code when loaded"):
+    with pytest.raises(BlockedError, match=r"refused, this pickle would run code when loaded \(\S+\)\."):
         read_weights(path)
     assert not (tmp_path / "exploded").exists()
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from eyechart.checkpoints.checkpoint import Checkpoint
+from eyechart.checkpoints.sources import timm as timm_source
 from eyechart.checkpoints.sources.base import Surroundings
 from eyechart.checkpoints.sources.open_clip import OpenClipSpec
 from eyechart.checkpoints.sources.timm import TimmSpec
-from eyechart.images.labels import LabelSpace
+from eyechart.images.labels import LabelSpace, named_space
 from eyechart.store import Store
 
 LABELS = LabelSpace("own", ("bolt", "nut", "washer", "gear", "spring"))
@@ -48,6 +50,31 @@ def save_timm(folder: Path, seed: int = 0, **entry: Any) -> TimmSpec:
     made = timm.create_model(entry["architecture"], num_classes=len(LABELS), **entry.get("arguments", {}))
     save_file(made.state_dict(), folder / "timm.safetensors")
     return TimmSpec(source="timm", weights="timm.safetensors", **entry)
+
+
+NARROW = {"architecture": "resnet10t", "arguments": {"stem_width": 8}}
+"""A network of three classes, whose weights are saved in many forms."""
+
+
+def narrow_state() -> dict[str, Any]:
+    """Its random weights."""
+    import timm
+    import torch
+
+    torch.manual_seed(0)
+    state: dict[str, Any] = timm.create_model("resnet10t", num_classes=3, stem_width=8).state_dict()
+    return state
+
+
+def narrow_surroundings(folder: Path, classes: str = "abc") -> Surroundings:
+    """Surroundings of a model that is declared in `folder`."""
+    return Surroundings(folder, named_space(classes), "cpu", "fp32", lambda _, compute: compute())
+
+
+def load_narrow(folder: Path, name: str, **more: Any) -> Checkpoint:
+    """Load it from a file as models.yaml would declare it."""
+    spec = TimmSpec(source="timm", weights=name, **{**NARROW, **more})
+    return timm_source.load(spec, narrow_surroundings(folder))
 
 
 def save_clip(folder: Path, architecture: dict[str, Any], **entry: Any) -> OpenClipSpec:

@@ -160,6 +160,9 @@ Returns: TypeAlias = Literal["logits", "probabilities", "sigmoids"]
 SUM_TOLERANCE = 0.02
 """By how much the probabilities of an image may sum to something else than 1, in half precision too."""
 
+NO_CHANCE = 8
+"""Images whose logits do not all happen to look like probabilities."""
+
 
 def as_logits(answers: NDArray[np.float32], returns: Returns) -> Logits:
     """Turn what a model returns into logits, (n, classes): logarithms of probabilities, log odds of sigmoids.
@@ -167,7 +170,14 @@ def as_logits(answers: NDArray[np.float32], returns: Returns) -> Logits:
     Log odds are what a multi-label head's sigmoids were made of; its answer is the class with the highest. Raises
     BlockedError for numbers that are not what `returns` says.
     """
-    if returns == "logits" or answers.ndim != 2:  # another shape is told by whoever asked
+    if answers.ndim != 2:  # another shape is told by whoever asked
+        return answers
+    if returns == "logits":
+        if len(answers) >= NO_CHANCE and answers.min() >= 0 and np.abs(answers.sum(axis=1) - 1).max() < 1e-3:
+            raise BlockedError(
+                "it returns logits, and those of every image sum to 1 and none is negative: probabilities? State "
+                "`returns: probabilities`"
+            )
         return answers
     outside = answers[(answers < -1e-3) | (answers > 1 + 1e-3)]
     if outside.size:

@@ -35,7 +35,9 @@ def advice(outputs: int, classes: int) -> str:
             "`label_space: imagenet-1k-background`"
         )
     if outputs in SPACE_OF:
-        return f"{outputs:,} outputs: state `label_space: {SPACE_OF[outputs]}`, which is read out by wnid"
+        return (
+            f"{outputs:,} outputs: state `label_space: {SPACE_OF[outputs]}`, of which ImageNet's are read out by wnid"
+        )
     if outputs == classes + 1:
         return "one output more than classes: is it a background class? State `label_space: {names: [background, …]}`"
     return ""

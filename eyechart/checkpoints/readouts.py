@@ -62,9 +62,10 @@ def readout(model: LabelSpace, images: LabelSpace) -> Readout:
     index_of = {name: index for index, name in enumerate(model.names)}
     absent = [name for name in images.names if name not in index_of]
     if absent and (model.name not in WIDER or len(absent) > len(images) // MOST_ABSENT):
+        few = ", ".join(map(repr, absent[:3])) + ", …" * (len(absent) > 3)
         raise BlockedError(
             f"label space {model.name!r} ({len(model)} classes) cannot be read as {images.name!r} ({len(images)} "
-            "classes): the image set's classes must be the model's, or some of them by the same names"
+            f"classes): it lacks {few}. The image set's classes must be the model's, or some of them by the same names"
         )
     columns = np.array([index_of.get(name, -1) for name in images.names])
     note = "; ".join(filter(None, [_never_named(absent, model, images), ACROSS_LEVELS * (model.name in LEVELED)]))

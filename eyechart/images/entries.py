@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from eyechart.entries import Entry
 from eyechart.images.labels import LabelSpace, counted_space, label_space, mapped_space, named_space
@@ -16,10 +16,17 @@ MOST_CLASSES = 1_000_000
 """Classes that are only counted are written out as names, and answers have a column for each."""
 
 
-class NamedLabels(Entry):
-    """A label space of the user's own: its class names, in the order of the model's outputs."""
+def _by_number(value: Any) -> Any:
+    """Put class names in order that are given by number, as detection data sets and `id2label` have them."""
+    if isinstance(value, dict) and set(map(str, value)) == set(map(str, range(len(value)))):
+        return [name for _, name in sorted(value.items(), key=lambda item: int(item[0]))]
+    return value
 
-    names: tuple[str, ...] = Field(min_length=1)
+
+class NamedLabels(Entry):
+    """A label space of the user's own: its class names, in the order of the model's outputs, or each by its number."""
+
+    names: Annotated[tuple[str, ...], BeforeValidator(_by_number)] = Field(min_length=1)
 
 
 class CountedLabels(Entry):

@@ -244,6 +244,6 @@ def _require_imagenets(file: Path, keys: Sequence[str], labels: Sequence[int]) -
     if len(agree) >= ENOUGH and np.mean(agree) < AGREEING:
         raise BlockedError(
             f"labels {file}: only {np.mean(agree):.1%} of {len(agree):,} ImageNet validation images show the class "
-            "that it says (by ReaL's labels): its numbers are not 0 to 999 in the order of sorted wnids. ILSVRC's own "
-            "numbers, 1 to 1000, need `class_ids: FILE`"
+            "that it says (by ReaL's labels): it is of others, or its numbers are not 0 to 999 in the order of sorted "
+            "wnids. ILSVRC's own numbers, 1 to 1000, need `class_ids: FILE`"
         )

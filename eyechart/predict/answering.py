@@ -65,7 +65,8 @@ def forward(ask: Callable[[Batch], Any], batch: Batch, size: int, cost: Cost) ->
     answers = []
     for start in range(0, len(batch), size):
         part = batch[start : start + size]
-        filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
+        more = size - len(part)
+        filled = np.concatenate([part, np.repeat(part[-1:], more, axis=0)]) if more else part
         answers.append(ask(filled)[: len(part)])
     cost.forward_seconds += time.perf_counter() - started
     cost.answers += len(batch)

@@ -5,8 +5,12 @@ What is held is one decoded image and the crops of a batch: a photograph of 12 m
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +27,7 @@ from eyechart.predict.run import Cost
 from eyechart.predict.seeing import Seen, see_one_by_one
 
 if TYPE_CHECKING:
-    from eyechart.checkpoints.preprocessing import Geometry
+    from eyechart.checkpoints.preprocessing import Batch, Geometry
     from eyechart.images.views import Image
 
 
@@ -41,7 +45,8 @@ class _Look:
 class Chunk:
     """Some images of a set, and the jobs that ask for answers to them.
 
-    `refuse` is told which job cannot be answered, and why; the others go on.
+    `refuse` is told which job cannot be answered, and why; the others go on. With a thread `beside`, batches are
+    answered there while the next ones come in.
     """
 
     images: ImageSet
@@ -50,10 +55,13 @@ class Chunk:
     pace: Pace
     cost: Cost
     refuse: Callable[[Job, BlockedError | NotApplicableError], None]
+    beside: Executor | None = None
 
     def __post_init__(self) -> None:
         """Group jobs by view and geometry."""
         self._looks: dict[tuple[View, Geometry], _Look] = {}
+        self._sizes: list[tuple[int, int]] = []
+        self._asked: deque[tuple[_Look, Job, Callable[[], tuple[Any, int, float]]]] = deque()
         self._answers: dict[str, list[Any]] = {job.key: [] for job in self.jobs}
         for job in self.jobs:
             view = ORIGINAL if job.need.view == FEATURES else View.parse(job.need.view)
@@ -79,26 +87,30 @@ class Chunk:
         """How the images are seen."""
         return tuple(self._looks)
 
-    def answers(self, seen: Iterable[Seen] | None = None) -> Iterator[tuple[Job, Any, list[float]]]:
-        """Of each job that is not refused: its answers, and the share of each picture that its view filled in.
+    def see(self, seen: Iterable[Seen] | None = None) -> None:
+        """Take the images, and have them answered as they come.
 
         seen  the images as `looks` show them, in order, a few at a time; without it they are read here
         Raises BlockedError where an image cannot be read any more.
         """
         if not self._looks:
             return
-        sizes: list[tuple[int, int]] = []
         looks = tuple(self._looks.values())
         for each in see_one_by_one(self.images, self.rows, self.looks) if seen is None else seen:
             if each.fault:
                 raise BlockedError(each.fault)
-            sizes += each.sizes
+            self._sizes += each.sizes
             self.cost.images_read += len(each.sizes)
             self.pace.reading(self.images.name, len(each.sizes) * len(looks), each.seconds)
             for look, crops, fault in zip(looks, each.crops, each.faults, strict=True):
-                self._take(look, crops, fault, last=len(sizes) == len(self.rows))
-        for look in looks:
-            shares = [look.view.padded_share(*size, look.geometry.seen(*size)) for size in sizes if look.view.pads]
+                self._take(look, crops, fault, last=len(self._sizes) == len(self.rows))
+
+    def answers(self) -> Iterator[tuple[Job, Any, list[float]]]:
+        """Of each job that is not refused: its answers, and the share of each picture that its view filled in."""
+        self._keep_answers()
+        for look in self._looks.values():
+            pads, geometry = look.view.pads, look.geometry
+            shares = [look.view.padded_share(*size, geometry.seen(*size)) for size in self._sizes if pads]
             yield from ((job, np.concatenate(self._answers[job.key]), shares) for job in look.jobs)
 
     def _take(self, look: _Look, crops: Sequence[Image], fault: str, *, last: bool) -> None:
@@ -121,16 +133,31 @@ class Chunk:
         except BlockedError as error:
             self._drop(look, look.jobs, error)
             return
-        for job in list(look.jobs):
+        for job in look.jobs:
+            asked = partial(_timed, job, batch, self.cost)
+            self._asked.append((look, job, self.beside.submit(asked).result if self.beside else asked))
+        self._keep_answers(len(look.jobs) if self.beside else 0)
+
+    def _keep_answers(self, left: int = 0) -> None:
+        """Keep what jobs answered, but for the last so many batches, which may still be answered."""
+        while len(self._asked) > left:
+            look, job, answered = self._asked.popleft()
             try:
-                size = job.batch_size(batch[0])
-                with self.pace.of_model(job.need.model, len(batch), size):
-                    self._answers[job.key].append(forward(job.asked, batch, size, self.cost))
+                answers, size, seconds = answered()
             except (BlockedError, NotApplicableError) as error:
-                self._drop(look, [job], error)
+                self._drop(look, [each for each in look.jobs if each is job], error)
+            else:
+                self._answers[job.key].append(answers)
+                self.pace.answering(job.need.model, len(answers), size, seconds)
 
     def _drop(self, look: _Look, jobs: Sequence[Job], error: BlockedError | NotApplicableError) -> None:
         for job in jobs:
             self.refuse(job, error)
         dropped = {job.key for job in jobs}
         look.jobs = [job for job in look.jobs if job.key not in dropped]
+
+
+def _timed(job: Job, batch: Batch, cost: Cost) -> tuple[Any, int, float]:
+    """The answers to a batch, how many images were answered at once, and the seconds it took."""
+    started, size = time.perf_counter(), job.batch_size(batch[0])
+    return forward(job.asked, batch, size, cost), size, time.perf_counter() - started

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -44,11 +46,15 @@ class Engine(Protocol):
 
 @dataclass(slots=True)
 class LocalEngine:
-    """This process, and workers that read images for it; a lease is taken when its images are to be read."""
+    """This process, and workers that read images for it; a lease is taken when its images are to be read.
+
+    Beside workers a thread answers, so that no device waits while batches are put together and answers are kept.
+    """
 
     run: Run
     pace: Pace
     _feed: Feed | None = None
+    _beside: Executor | None = None
 
     def answers(self, leases: Iterable[Lease], refuse: Refuse) -> Iterator[tuple[Job, Ints, pa.Table]]:
         """Answer lease by lease; images that cannot be read refuse the jobs of their lease, and no other."""
@@ -59,18 +65,31 @@ class LocalEngine:
             refuse(job, error)
 
         chunks = (Chunk(each.images, each.rows, each.jobs, self.pace, self.run.cost, refuse_here) for each in leases)
+        for chunk in self._seen(chunks, refused, refuse_here):
+            chunk.leave_out(refused)
+            for job, answers, shares in chunk.answers():
+                if job.need.view == FEATURES:
+                    table = features_table(chunk.images, chunk.rows, answers)
+                else:
+                    table = predictions_table(job, chunk.rows, answers, shares)
+                yield job, chunk.rows, table
+
+    def _seen(self, chunks: Iterable[Chunk], refused: set[str], refuse: Refuse) -> Iterator[Chunk]:
+        """Chunks whose images were all seen; with a thread that answers, each when the next one was seen, too."""
+        waiting: deque[Chunk] = deque()
         for chunk, seen in self._fed(chunks):
+            chunk.beside = self._beside
             chunk.leave_out(refused)
             try:
-                for job, answers, shares in chunk.answers(seen):
-                    if job.need.view == FEATURES:
-                        table = features_table(chunk.images, chunk.rows, answers)
-                    else:
-                        table = predictions_table(job, chunk.rows, answers, shares)
-                    yield job, chunk.rows, table
+                chunk.see(seen)
             except BlockedError as error:
                 for job in chunk.jobs:
-                    refuse_here(job, error)
+                    refuse(job, error)
+                continue
+            waiting.append(chunk)
+            if len(waiting) > (self._beside is not None):
+                yield waiting.popleft()
+        yield from waiting
 
     def _fed(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Iterable[Seen] | None]]:
         """Chunks, with what workers saw of their images, where there are workers."""
@@ -83,5 +102,7 @@ class LocalEngine:
             workers = workers_that_pay(accelerated=any(job.checkpoint.accelerated for job in first.jobs))
         if workers and self._feed is None:
             self._feed = Feed(Reader(self.run.zoo, self.run.settings), workers)
+        if self._feed and self._beside is None:
+            self._beside = ThreadPoolExecutor(1)
         chunks = itertools.chain([first], chunks)
         yield from self._feed.through(chunks) if self._feed else ((chunk, None) for chunk in chunks)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from eyechart.digest import digest
 from eyechart.errors import StoreError
@@ -33,24 +32,18 @@ class Pace:
         self._images: dict[Part, int] = defaultdict(int)
         self._batch: dict[Part, int] = {}
 
-    @contextlib.contextmanager
-    def of_model(self, name: str, images: int, batch: int) -> Iterator[None]:
-        """Time the answers of a model to so many images, in batches of one size."""
+    def answering(self, name: str, images: int, batch: int, seconds: float) -> None:
+        """Note what a model took to answer so many images, in batches of one size."""
         self._batch[("model", name)] = batch
-        with self._of(("model", name), filled(images, batch)):
-            yield
+        self._note(("model", name), filled(images, batch), seconds)
         self._answered(images, name)
 
     def reading(self, name: str, crops: int, seconds: float) -> None:
         """Note what it took to read images of a set and make so many crops of them."""
-        self._seconds[("set", name)] += seconds
-        self._images[("set", name)] += crops
+        self._note(("set", name), crops, seconds)
 
-    @contextlib.contextmanager
-    def _of(self, part: Part, images: int) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self._seconds[part] += time.perf_counter() - started
+    def _note(self, part: Part, images: int, seconds: float) -> None:
+        self._seconds[part] += seconds
         self._images[part] += images
 
     def keep(self) -> None:

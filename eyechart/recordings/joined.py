@@ -13,7 +13,7 @@ from eyechart.errors import BlockedError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.joining import match
 from eyechart.measures.predictions import Ints, softmax
-from eyechart.recordings.reading import Recording
+from eyechart.recordings.reading import Recording, numbered
 
 
 def joined(recording: Recording, images: ImageSet, allow_missing: float) -> tuple[Ints, Ints, tuple[str, ...]]:
@@ -33,8 +33,11 @@ def joined(recording: Recording, images: ImageSet, allow_missing: float) -> tupl
     )
     worst = max(len(unrecorded) / len(images), len(unknown) / len(recording.keys))
     if worst > allow_missing or len(unrecorded) == len(images):
+        nameless = "It names no image in a column `key`, so that they are numbered. " * (
+            list(recording.keys) == numbered(len(recording.keys))
+        )
         raise BlockedError(
-            f"recording {recording.file} joins image set {images.name!r} in part only: {report}. "
+            f"recording {recording.file} joins image set {images.name!r} in part only: {report}. {nameless}"
             "`allow_missing` of the model states a share that may be missing"
         )
     rows = np.flatnonzero(recorded_rows >= 0)

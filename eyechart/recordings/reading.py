@@ -31,7 +31,8 @@ NO_ANSWER = -1
 SUM_TOLERANCE = 1e-3
 """How far the probabilities of one image may be from summing to 1: what half precision loses over many classes."""
 
-_KEYS = ("key", "keys", "file_name", "file_names", "imagename", "path")
+_KEYS = ("key", "keys", "file_name", "file_names", "imagename", "path", "filename", "filepath", "file", "image_id",
+         "image_path", "image_name")  # fmt: skip
 _LABELS = ("label", "labels", "ground_truth", "target", "targets", "category", "y_true")
 _PREDICTED = ("predicted", "predicted_class", "object_response", "prediction")
 _CONFIDENCE = ("confidence", "predicted_probability")
@@ -170,7 +171,7 @@ def _recording(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace, 
     named = pick(_KEYS)
     if named is not None and named.ndim != 1:
         raise BlockedError(f"recording {file}: expected one name an image, found {named.dtype} {named.shape}")
-    keys = [f"{row:08d}" for row in range(len(predicted))] if named is None else [_key(key) for key in named.tolist()]
+    keys = numbered(len(predicted)) if named is None else [_key(key) for key in named.tolist()]
     recording = Recording(
         file=file,
         keys=tuple(keys),
@@ -183,6 +184,11 @@ def _recording(file: Path, columns: dict[str, NDArray[Any]], space: LabelSpace, 
     )
     _check_lengths(recording)
     return recording
+
+
+def numbered(rows: int) -> list[str]:
+    """Name images that have no names by their rows."""
+    return [f"{row:08d}" for row in range(rows)]
 
 
 def _numbers(file: Path, values: NDArray[Any]) -> Floats:

@@ -8,6 +8,7 @@ import ctypes
 import functools
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyechart.checkpoints import heads
 from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Effort, Features, Logits
 from eyechart.checkpoints.preprocessing import Batch, Preprocessing, Size
 from eyechart.checkpoints.sources.effort import USUAL, counted
+from eyechart.checkpoints.sources.state_dicts import unwrapped
 from eyechart.digest import digest, known_digest
 from eyechart.errors import BlockedError, DeviceError, nearest
 from eyechart.images.labels import LabelSpace
@@ -117,11 +118,18 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
                 state = torch.load(path, map_location="cpu", weights_only=True)
         state_dict, note = unwrapped(state)
     except pickle.UnpicklingError as error:
+        named = re.search(r"GLOBAL (\S+)", str(error))
+        code = f" ({named[1]})" if named else ""
         raise BlockedError(
-            f"weights {path}: refused, this pickle would run code when loaded. Save the state dict alone "
+            f"weights {path}: refused, this pickle would run code when loaded{code}. Save the state dict alone "
             "(torch.save(model.state_dict(), ...)) or as safetensors"
         ) from error
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
+        if "TorchScript" in str(error):
+            raise BlockedError(
+                f"weights {path}: a TorchScript archive, which is code: save its `state_dict()`, or judge it by source "
+                "'python' (`torch.jit.load`)"
+            ) from error
         raise BlockedError(f"weights {path}: cannot be read as {path.suffix or 'weights'}: {error}") from error
     if state_dict is None:
         inside = f" with {', '.join(map(repr, list(state)[:8]))}" if isinstance(state, Mapping) else ""
@@ -132,102 +140,20 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str]:
 
 
 def _harmless() -> list[Any]:
-    """What training scripts keep beside weights and holds data only: their arguments, and numbers of numpy."""
+    """What training scripts keep beside weights and holds data only: arguments, paths, and numbers of numpy."""
     import argparse
+    import pathlib
     from _codecs import encode
 
     scalar = np.float64(0).__reduce__()[0]
-    return [argparse.Namespace, np.dtype, scalar, encode, *(type(np.dtype(kind)) for kind in ("f4", "f8", "i8"))]
-
-
-WRAPPERS = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "state_dict", "model", "model_state_dict")
-"""Under what training scripts keep a state dict, averaged weights first: they are what is meant to be used."""
-
-PREFIXES = ("module.", "_orig_mod.", "model.")
-"""What wrappers for parallel training, compilation and training loops put before every name."""
-
-
-def unwrapped(state: Any) -> tuple[dict[str, torch.Tensor] | None, str]:
-    """Find the state dict in what a file holds, and say what was taken off; None where there is none.
-
-    Raises ValueError for a dictionary that holds itself.
-    """
-    import torch
-
-    steps, outer = [], [state]
-    while isinstance(state, Mapping) and not all(isinstance(value, torch.Tensor) for value in state.values()):
-        wrapper = next((name for name in WRAPPERS if isinstance(state.get(name), Mapping) and state[name]), None)
-        if wrapper is None:
-            return None, ""
-        steps.append(f"taken from {wrapper!r}")
-        state = state[wrapper]
-        if any(state is each for each in outer):
-            raise ValueError(f"it holds itself under {wrapper!r}")
-        outer.append(state)
-    if not isinstance(state, Mapping) or not state or not all(isinstance(name, str) for name in state):
-        return None, ""
-    names = list(state)
-    while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in names)), ""):
-        steps.append(f"prefix {prefix!r} removed")
-        names = [name.removeprefix(prefix) for name in names]
-    return dict(zip(names, state.values(), strict=True)), ", ".join(steps)
-
-
-def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> str:
-    """Load a state dict strictly; returns what was done to make it fit, in words.
-
-    Raises BlockedError that lists what does not fit, nearest names offered.
-    """
-    own = module.state_dict()
-    state, note = _without_common_prefix(state, own)
-    state = {**_twins(own, state), **state}
-    missing = sorted(set(own) - set(state))
-    faults = [f"unexpected {key!r} ({nearest(key, missing[:50])[:120]})" for key in sorted(set(state) - set(own))]
-    faults += [f"missing {key!r}" for key in missing]
-    faults += [
-        f"{key!r} has shape {tuple(state[key].shape)}, the architecture needs {tuple(own[key].shape)}"
-        f"{_head(state[key].shape, own[key].shape)}"
-        for key in sorted(set(own) & set(state))
-        if own[key].shape != state[key].shape
+    return [
+        argparse.Namespace,
+        pathlib.PosixPath,
+        np.dtype,
+        scalar,
+        encode,
+        *(type(np.dtype(kind)) for kind in ("f4", "f8", "i8")),
     ]
-    if faults:
-        more = f"; and {len(faults) - 4} more" if len(faults) > 4 else ""
-        raise BlockedError(f"weights {path} do not fit the architecture: {'; '.join(faults[:4])}{more}")
-    module.load_state_dict(dict(state), strict=True)
-    return note
-
-
-def _head(shape: torch.Size, own: torch.Size) -> str:
-    """What to state where a classifier has other rows than the label space."""
-    advice = heads.advice(shape[0], own[0]) if len(shape) == len(own) > 1 and shape[1:] == own[1:] else ""
-    return f" ({advice})" if advice else ""
-
-
-def _without_common_prefix(
-    state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]
-) -> tuple[Mapping[str, torch.Tensor], str]:
-    """Strip the prefix that a training script put before every name (`net.`, `backbone.`), where names then fit."""
-    parts = next(iter(state), "").split(".")[:-1]
-    for depth in range(1, len(parts) + 1):
-        prefix = ".".join(parts[:depth]) + "."
-        if not all(name.startswith(prefix) for name in state):
-            break
-        stripped = {name.removeprefix(prefix): value for name, value in state.items()}
-        if len(stripped.keys() & own.keys()) > len(state.keys() & own.keys()):
-            return stripped, f"all {len(state)} names begin with {prefix!r}, which was removed"
-    return state, ""
-
-
-def _twins(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Give tied weights, which safetensors writes once, their other names."""
-    groups: dict[tuple[int, tuple[int, ...]], list[str]] = {}
-    for name, value in own.items():
-        if value.numel():
-            groups.setdefault((value.data_ptr(), tuple(value.shape)), []).append(name)
-    written = {
-        name: next((other for other in group if other in state), "") for group in groups.values() for name in group
-    }
-    return {name: state[other] for name, other in written.items() if other and name not in state}
 
 
 def torch_device(name: str) -> torch.device:
