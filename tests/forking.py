@@ -165,6 +165,9 @@ if __name__ == "__main__":
     sys.path[0] = str(ROOT)
     for name in IMPORTED:
         importlib.import_module(name)
+    with contextlib.suppress(ModuleNotFoundError):  # a plugin of pytest that comes with the hub's client imports it
+        importlib.import_module("anyio._backends._asyncio")
+    importlib.import_module("eyechart.reports.pages.page").templates().get_template("index.html.jinja")
     # else pytest warns that it came too late to rewrite the assertions of what it takes for a plugin
     for name in ("hypothesis", "_hypothesis_globals"):
         sys.modules[name].__doc__ = "PYTEST_DONT_REWRITE"

@@ -100,6 +100,15 @@ def test_an_option_of_a_conftest_that_is_ours_is_named(own):
     assert run(own, "--collect-only", "--noconftest").code == 0
 
 
+def test_no_conftest_above_the_shipped_behaviors_is_read(own):
+    """They may be installed within a repository that is not judged; here it is this clone, which has a conftest.py."""
+    own.declare({"net": {}})
+    judged = run(own, "--collect-only", "--trace-config")
+    assert (ROOT / "conftest.py").is_file()
+    assert str(own.root / "behaviors" / "conftest.py") in judged.text
+    assert str(ROOT / "conftest.py") not in judged.text
+
+
 def test_a_module_of_another_file_is_refused(tmp_path):
     """Two files of one module name would be one judged twice, and the other never."""
     item = SimpleNamespace(path=tmp_path / "test_x.py", module=SimpleNamespace(__file__="/a/test_x.py", __name__="x"))

@@ -96,11 +96,10 @@ def test_it_is_as_invariant_as_a_good_network(record, change):
 
 @pytest.mark.parametrize("what", ["shift", "enlargement", "change_of_light"])
 def test_what_a_search_found_is_judged_on_other_photographs(record, what):
-    """Searches are made on half of them; the change that was found costs about as much on the other half."""
+    """Searches are made on half of them; what was found, or else the worst of all tried, costs little on the others."""
     found = record(f"test_no_small_{what}_breaks_it[photos]")
     assert found["count"] == 100
     assert -0.05 <= found["value"] <= 0.25
-    assert found["view"]
 
 
 @pytest.mark.parametrize("contract", ["every_answer_is_a_number", "an_answer_repeats"])

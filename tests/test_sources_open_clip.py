@@ -208,6 +208,18 @@ def test_other_towers_answer_as_open_clip_does(tmp_path, architecture):
     assert checkpoint.features(np.zeros((2, 32, 32, 3), dtype=np.uint8)).shape == (2, 16)
 
 
+def test_a_text_tower_of_its_own_takes_weights_of_one_that_was_none(tmp_path):
+    """open_clip maps their names; the answers are those of the same weights in a plain CLIP."""
+    plain = {**NATIVE, "text_cfg": {**TEXT, "vocab_size": 49408}}
+    spec = save_clip(tmp_path, plain)
+    first = source.load(spec, surroundings(tmp_path))
+    second = source.load(
+        spec.model_copy(update={"architecture": {**plain, "custom_text": True}}), surroundings(tmp_path)
+    )
+    assert (first.note, second.note) == ("", "its authors' names mapped by the library")
+    assert np.array_equal(first(photos()), second(photos()))
+
+
 def test_a_configuration_keeps_its_own_tokenizer(tmp_path, monkeypatch):
     """Its name, its context length and its options; a folder stands for it, and counts as weights."""
     import open_clip

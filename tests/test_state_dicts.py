@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 
 import numpy as np
 import pytest
@@ -65,6 +66,41 @@ def test_a_prefix_that_does_not_help_is_left_alone(tmp_path):
     torch.save({"net.one": torch.zeros(1), "net.two": torch.zeros(1)}, tmp_path / "x.pth")
     with pytest.raises(BlockedError, match=r"unexpected 'net\.one'"):
         load_narrow(tmp_path, "x.pth")
+
+
+def names_of_its_authors(name: str) -> str:
+    """What facebookresearch/ConvNeXt calls a tensor of timm's convnext."""
+    for pattern, theirs in [
+        (r"stem\.(\d)", r"downsample_layers.0.\1"),
+        (r"stages\.(\d)\.downsample\.(\d)", r"downsample_layers.\1.\2"),
+        (r"stages\.(\d)\.blocks\.(\d)", r"stages.\1.\2"),
+        (r"conv_dw", "dwconv"),
+        (r"mlp\.fc", "pwconv"),
+        (r"head\.norm", "norm"),
+        (r"head\.fc", "head"),
+    ]:
+        name = re.sub(pattern, theirs, name)
+    return name
+
+
+def test_names_of_the_authors_are_mapped_by_timm(tmp_path):
+    """The same answers from a file as published with a paper; one that timm cannot map is refused as it stands."""
+    import timm
+
+    small = {"architecture": "convnext_atto", "arguments": {"depths": [1, 1, 1, 1], "dims": [8, 8, 8, 8]}}
+    torch.manual_seed(0)
+    state = timm.create_model("convnext_atto", num_classes=3, conv_mlp=False, **small["arguments"]).state_dict()
+    torch.save(state, tmp_path / "timm.pth")
+    theirs = {names_of_its_authors(key): value for key, value in state.items()}
+    assert len(theirs.keys() & state.keys()) < 3
+    torch.save({"model": theirs}, tmp_path / "theirs.pth")
+    small["arguments"]["conv_mlp"] = False
+    made = load_narrow(tmp_path, "theirs.pth", **small)
+    assert made.note == "taken from 'model', its authors' names mapped by the library"
+    assert np.array_equal(made.answer(BATCH), load_narrow(tmp_path, "timm.pth", **small).answer(BATCH))
+    torch.save({**theirs, "norm.more": torch.zeros(1)}, tmp_path / "more.pth")
+    with pytest.raises(BlockedError, match=r"unexpected 'downsample_layers\.0"):
+        load_narrow(tmp_path, "more.pth", **small)
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -101,7 +102,8 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
     known = _provenance(spec)
     module = _build(spec, around.root, known, quick_gelu=openai or known.quick_gelu)
     if spec.weights:
-        note = ", ".join(filter(None, [note, fill(module, state, weights_file(around.root, spec.weights))]))
+        path, convert = weights_file(around.root, spec.weights), functools.partial(_converted, module)
+        note = ", ".join(filter(None, [note, fill(module, state, path, convert)]))
     module.eval()
     preprocessing = _preprocessing(module, spec.preprocessing)
     templates, names = texts.templates(spec.prompts), texts.class_names(around.labels, spec.class_names)
@@ -133,6 +135,17 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
     resized = _resized(spec, around.root, quick_gelu=openai or known.quick_gelu)
     answers = TorchAnswers(zero_shot, preprocessing, around, own, resized, embedded=_embedded)
     return Checkpoint(resolved, answers, note, answers.features, answers.batching, answers.effort)
+
+
+def _converted(module: Any, state: dict[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """Map names as open_clip does: Apple's of MobileCLIP, and those of a text tower that was no module of its own."""
+    from open_clip.convert import convert_state_dict
+    from open_clip.model import convert_to_custom_text_state_dict
+
+    converted: dict[str, torch.Tensor] = convert_state_dict(module, state)
+    if "positional_embedding" in converted and not hasattr(module, "positional_embedding"):
+        converted = convert_to_custom_text_state_dict(converted)
+    return converted
 
 
 def _read(spec: OpenClipSpec, root: Path) -> tuple[dict[str, torch.Tensor], str, bool]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from eyechart.checkpoints import heads
 from eyechart.errors import BlockedError, nearest
@@ -55,30 +55,53 @@ def _holds_tensors(state: Mapping[Any, Any]) -> bool:
     return all(isinstance(value, torch.Tensor) for value in state.values())
 
 
-def fill(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> str:
+Converter: TypeAlias = "Callable[[dict[str, torch.Tensor]], Mapping[str, torch.Tensor]]"
+"""A library's own function from the names that a network's authors gave to its own."""
+
+
+def fill(
+    module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, convert: Converter | None = None
+) -> str:
     """Load a state dict strictly; returns what was done to make it fit, in words.
 
-    Raises BlockedError that lists what does not fit, nearest names offered.
+    Where names are others, `convert` is tried, and its outcome taken if it fits wholly. Raises BlockedError that lists
+    what does not fit, nearest names offered.
     """
     own = module.state_dict()
     state, note = _without_common_prefix(state, own)
     state = {**_twins(own, state), **state}
-    missing = sorted(set(own) - set(state))
-    faults = [f"unexpected {key!r} ({nearest(key, missing[:50])[:120]})" for key in sorted(set(state) - set(own))]
-    faults += [f"missing {key!r}" for key in missing]
-    faults += [
-        f"{key!r} has shape {tuple(state[key].shape)}, the architecture needs {tuple(own[key].shape)}"
-        f"{_head(state[key].shape, own[key].shape)}"
-        for key in sorted(set(own) & set(state))
-        if own[key].shape != state[key].shape
-    ]
-    if faults:
+    if convert is not None and state.keys() != own.keys():
+        converted = _converted(state, convert)
+        if not _faults(converted, own):
+            state, note = converted, ", ".join(filter(None, [note, "its authors' names mapped by the library"]))
+    if faults := _faults(state, own):
         more = f"; and {len(faults) - 4} more" if len(faults) > 4 else ""
         raise BlockedError(
             f"weights {path} do not fit the architecture: {_parts_that_fit(state, own)}{'; '.join(faults[:4])}{more}"
         )
     module.load_state_dict(dict(state), strict=True)
     return note
+
+
+def _converted(state: Mapping[str, torch.Tensor], convert: Converter) -> Mapping[str, torch.Tensor]:
+    try:
+        return convert(dict(state))
+    except Exception:  # written for files of the authors, of which this may be none
+        return state
+
+
+def _faults(state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> list[str]:
+    missing = sorted(set(own) - set(state))
+    return [
+        *(f"unexpected {key!r} ({nearest(key, missing[:50])[:120]})" for key in sorted(set(state) - set(own))),
+        *(f"missing {key!r}" for key in missing),
+        *(
+            f"{key!r} has shape {tuple(state[key].shape)}, the architecture needs {tuple(own[key].shape)}"
+            f"{_head(state[key].shape, own[key].shape)}"
+            for key in sorted(set(own) & set(state))
+            if own[key].shape != state[key].shape
+        ),
+    ]
 
 
 def _parts_that_fit(state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> str:

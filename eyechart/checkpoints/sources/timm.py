@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +20,7 @@ from eyechart.checkpoints.sources.base import (
     weights_digest,
     weights_file,
 )
-from eyechart.checkpoints.sources.state_dicts import fill
+from eyechart.checkpoints.sources.state_dicts import Converter, fill
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, SpecError, nearest
 
@@ -70,7 +71,7 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
     if spec.weights:
         path = weights_file(around.root, spec.weights)
         state, note = read_weights(path)
-        note = ", ".join(filter(None, [note, fill(module, state, path)]))
+        note = ", ".join(filter(None, [note, fill(module, state, path, _converter(module))]))
     preprocessing = _preprocessing(module, spec.preprocessing)
     resolved = Resolved(
         source="timm",
@@ -85,6 +86,12 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
     )
     answers = TorchAnswers(module, preprocessing, around, own_size(module), resized, embedded=pooled)
     return Checkpoint(resolved, answers, note, answers.features, answers.batching, answers.effort)
+
+
+def _converter(module: Any) -> Converter | None:
+    """Timm's own function from the names of an architecture's authors to its own, where it has one."""
+    function = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
+    return (lambda state: function(state, module)) if function else None
 
 
 def _assumed(spec: TimmSpec, module: Any) -> str:

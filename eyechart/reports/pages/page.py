@@ -44,7 +44,7 @@ def report_page(report: Report, folder: Path | None = None) -> str:
                 *((f"property-{each.slug}", each.name.replace("_", " ")) for each in sections if each.promises),
                 *([("classes", "classes")] if figures.classes else []),
                 ("again", "how to repeat this")]  # fmt: skip
-    template = _environment().get_template("index.html.jinja")
+    template = templates().get_template("index.html.jinja")
     return template.render(
         run={**dict.fromkeys(SHOWN), **report.run},
         style=STYLE.read_text(encoding="utf-8"),
@@ -74,7 +74,7 @@ def report_page(report: Report, folder: Path | None = None) -> str:
 def history_page(listed: Sequence[Trend], runs: int) -> str:
     """Draw claims over checkpoints, on a page of their own."""
     head = f"{len(listed):,} claims over {runs} runs"
-    template = _environment().get_template("history.html.jinja")
+    template = templates().get_template("history.html.jinja")
     return template.render(
         headline=head,
         style=STYLE.read_text(encoding="utf-8"),
@@ -97,7 +97,8 @@ def _runs(folder: Path | None) -> list[Report]:
 
 
 @cache
-def _environment() -> Environment:
+def templates() -> Environment:
+    """The page's templates, each compiled once in this process."""
     environment = Environment(
         loader=FileSystemLoader(STYLE.parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
