@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from eyechart.reports.figures import drawing, writing
 from eyechart.reports.figures.drawing import KINDS, drawn
 from eyechart.reports.figures.figure import as_csv, file_name, number, read_csv
-from eyechart.reports.figures.style import drawing_style
+from eyechart.reports.figures.style import CROSSES, MARKS, drawing_style, series_in
 from eyechart.reports.figures.writing import draw_figures
 from eyechart.reports.report import write_text
 
@@ -35,7 +35,7 @@ def part(model: str = "vit", name: str = "pose", **more: object) -> dict[str, ob
     usual = {
         "panel": "error ratio", "part": name, "model": model, "measure": "error_ratio", "value": 1.4, "low": 1.1,
         "high": 1.9, "count": 40, "other": None, "at_most": 2.0, "at_least": None, "verdict": "pass", "line": "1",
-        "published": "",
+        "published": "", "baseline": "",
     }  # fmt: skip
     return {**usual, **more}
 
@@ -43,7 +43,8 @@ def part(model: str = "vit", name: str = "pose", **more: object) -> dict[str, ob
 def bins(model: str = "vit", **more: object) -> list[dict[str, object]]:
     """Rows of a model's reliability diagram, one bin empty."""
     usual = {"model": model, "image_set": "a", "top1": 0.8, "mean_confidence": 0.7, "ece": 0.05, "ece_low": 0.04,
-             "ece_high": 0.06, "ece_equal_width": 0.05, "gap": -0.1, "gap_low": -0.12, "gap_high": -0.08}  # fmt: skip
+             "ece_high": 0.06, "ece_equal_width": 0.05, "gap": -0.1, "gap_low": -0.12, "gap_high": -0.08,
+             "baseline": "", "beside": ""}  # fmt: skip
     full = {"images": 10, "share": 0.5, "confidence": 0.4, "accuracy": 0.6, "low": 0.3, "high": 0.9, "gap_of_bin": -0.2,
             "calibrated_low": 0.1, "calibrated_high": 0.7}  # fmt: skip
     empty = dict.fromkeys(full) | {"images": 0, "share": 0.0}
@@ -54,7 +55,8 @@ def curve(model: str = "vit", **more: object) -> dict[str, object]:
     """A point of a curve."""
     usual = {
         "row": 0, "column": 0, "panel": "fog", "measure": "accuracy", "style": "point", "model": model, "x": 1.0,
-        "tick": "1", "value": 0.8, "low": 0.7, "high": 0.9, "count": 10, "bound": None, "own_bound": "", "verdict": "",
+        "tick": "1", "value": 0.8, "low": 0.7, "high": 0.9, "count": 10, "bound": None, "own_bound": "",
+        "verdict": "", "baseline": "",
     }  # fmt: skip
     return {**usual, **more}
 
@@ -64,7 +66,8 @@ TABLES = {
         part(), part("net", value=0.0, low=0.0, high=9.0, verdict="fail"),
         part(name="fog", value=None, low=None, high=None), part(part="", value=1.2),
         part("people", part="", value=0.9, published="yes"),
-        part("net", "fog", high=float("inf"), other=1.0), part(panel="lead", value=-0.5, low=-0.9, high=-0.1),
+        part("net", "fog", high=float("inf"), other=1.0), part(panel="lead", value=-0.5, low=-0.9, high=-0.1, at_most=None, line="0"),
+        part("vit", value=1.1, baseline="yes"), part("old", value=0.2, low=None, high=None, baseline="yes"),
     ],
     "curves": [
         curve(), curve(x=2.0, value=0.0), curve("net", x=2.0, tick="a" * 50, low=None, high=None),
@@ -72,8 +75,10 @@ TABLES = {
         curve("AlexNet", style="published", value=0.4, x=9.0),
         curve(column=1, style="break", value=0.1, low=None, x=0.5),
         curve(row=1, measure="answers kept", style="band", x=0.0, value=1.0, bound=0.9, own_bound="yes"),
+        curve("old", baseline="yes", value=0.1), curve("old", baseline="yes", x=2.0), curve(baseline="yes", x=2.0),
     ],
-    "reliability": [*bins(), *bins("net"), *bins("third", ece=None, ece_low=None, ece_high=None)],
+    "reliability": [*bins(), *bins("net"), *bins("third", ece=None, ece_low=None, ece_high=None),
+                    *bins("old", baseline="yes", beside="vit"), *bins("vit", baseline="yes", beside="net")],
 }  # fmt: skip
 """Kind → rows with everything odd that such a table may hold."""
 
@@ -128,6 +133,18 @@ def test_a_drawing_is_the_same_every_time(kind):
     assert len(ids) == len(set(ids))
     other = re.findall(r' id="([^"]*)"', drawn("y", kind, "A title", "A caption", table))
     assert not set(ids) & set(other), "two figures on one page would share an id"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_baseline_is_told_from_models_without_color(kind):
+    """The legend names it, also where a model is called like it; its mark is a shape that no model has, and dashed."""
+    text = drawn("x", kind, "t", "c", as_csv(TABLES[kind]))
+    assert {">old (baseline)<", ">vit (baseline)<"} <= set(re.findall(r">[^<>]* \(baseline\)<", text))
+    assert not set(CROSSES) & set(MARKS)
+    looks = series_in(read_csv(as_csv([part("old"), part("vit", baseline="yes"), part("vit"), part("old")])))
+    assert list(looks) == [("old", ""), ("vit", ""), ("vit", "yes")]
+    assert [mark for _, mark in looks.values()] == [*MARKS[:2], CROSSES[0]]
+    assert "stroke-dasharray" in text
 
 
 def test_a_users_own_style_stays_and_changes_nothing():

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from eyechart.commands import main as cli
+from eyechart.reports.figures.figure import read_csv
 from eyechart.reports.report import claim_id, read_report
 from eyechart.reports.sentence import deciding_sentences
 from tests.harness import ROOT, Judged, run_pytest
@@ -104,6 +105,23 @@ def test_a_red_cell_leads_to_its_evidence(page, run):
     assert all(word in words for word in ("measured", "promised", "why", "again", "pytest "))
     record = next(each for each in run.claims if each["verdict"] == "fail")
     assert record["reason"] in page.locator(".evidence.fail").all_inner_texts()[0]
+
+
+def test_figures_show_the_baseline_beside_the_candidate(page, run):
+    """As rows of the same table, right as often as its recording is, and in the legend; each claim has its margin."""
+    pytest.importorskip("matplotlib")
+    with np.load(run.reports.parent / "1-sketches.npz") as answers:
+        right = float((answers["probabilities"].argmax(axis=1) == answers["labels"]).mean())
+    folder = run.reports / "figures"
+    rows = read_csv((folder / "accuracy-shifted.csv").read_text())
+    beside = {(row["panel"], row["part"], row["model"]): row for row in rows if row["baseline"]}
+    assert float(beside["accuracy", "sketches", "old"]["value"]) == right
+    lead = next(float(row["value"]) for row in rows if (row["panel"], row["part"]) == ("lead over old", "sketches"))
+    twin = next(claim for claim in run.claims if claim["versus"] and claim["behavior"].endswith("named[sketches]"))
+    assert (lead, twin["margin"]) == (pytest.approx(-twin["value"]), 0.01)
+    for name in ("accuracy-shifted", "reliability-photos"):
+        assert "old (baseline)" in (folder / f"{name}.svg").read_text()
+    assert page.locator("#beside ~ table").first.locator("td[data-label=margin]").first.inner_text() == "0.01"
 
 
 def test_what_is_folded_opens_where_a_link_leads(page):

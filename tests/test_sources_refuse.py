@@ -73,6 +73,10 @@ def test_missing_and_damaged_weights_are_named(tmp_path):
     (tmp_path / "timm.safetensors").unlink()
     message = refusal(spec, tmp_path, BlockedError)
     assert f"weights 'timm.safetensors' not found: looked for the file {tmp_path}/timm.safetensors" in message
+    (tmp_path / "timm.safetensors").mkdir()
+    (tmp_path / "timm.safetensors/model.bin").write_bytes(b"")
+    folder = refusal(spec, tmp_path, BlockedError)
+    assert "timm.safetensors, which is a folder with model.bin: name the file" in folder
 
 
 class Bomb:

@@ -62,7 +62,13 @@ def weights_file(root: Path, relative: str) -> Path:
     """Find a weights file. Raises BlockedError that says where it was looked for."""
     path = (root / Path(relative).expanduser()).resolve()
     if not os.path.isfile(path):  # noqa: PTH113  # pathlib raises for names that are too long
-        raise BlockedError(f"weights {relative!r} not found: looked for the file {path}")
+        inside = sorted(each.name for each in path.glob("*.*")) if os.path.isdir(path) else []  # noqa: PTH112
+        folder = (
+            f", which is a folder with {', '.join(inside[:5])}{', …' * (len(inside) > 5)}: name the file"
+            if inside
+            else ""
+        )
+        raise BlockedError(f"weights {relative!r} not found: looked for the file {path}{folder}")
     return path
 
 

@@ -36,6 +36,9 @@ class Baseline(Protocol):
     def name(self) -> str:
         """What verdicts call it."""
 
+    def beside(self, model: str) -> str:
+        """Name what a model is compared with: the baseline, and its model where it holds several."""
+
     def find(self, need: Need, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:
         """Find what to compare the table that meets `need` with; BlockedError where there is nothing."""
 
@@ -63,6 +66,27 @@ class Comparison:
         if itself.limits is None or not is_open(itself, margin, levels):
             return ""
         return cannot_show(itself.count, itself.limits(levels.pass_alpha)[1], margin.limit)
+
+
+class InItsPlace:
+    """A run whose models' answers are those of their baseline, for whoever derives more from a run's predictions."""
+
+    def __init__(self, run: Run, baseline: Baseline) -> None:
+        """Stand for `run`, with the answers of `baseline` to the same images in the same order."""
+        self._run, self._baseline = run, baseline
+
+    def predictions(self, need: Need) -> Predictions:
+        """What the baseline answered. Raises BlockedError where that is not there, or cannot be compared."""
+        own = self._run.predictions(need)
+        return replace(_counterpart(own, self._run, self._baseline)[0], model=self._baseline.beside(need.model))
+
+    def remembered(self, what: tuple[str, ...], make: Callable[[], T]) -> T:
+        """Make something of the baseline's predictions once."""
+        return self._run.remembered(("baseline", self._baseline.name, *what), make)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the run's own."""
+        return getattr(self._run, name)
 
 
 def compare(measurement: Measurement, bound: Bound, run: Run, baseline: Baseline) -> Comparison:
@@ -173,6 +197,10 @@ class ZooModel:
     name: str
     run: Run
 
+    def beside(self, model: str) -> str:  # noqa: ARG002  # one model for all
+        """Name the model."""
+        return self.name
+
     def find(self, need: Need, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:  # noqa: ARG002  # one call for all
         """Find what the same run predicted."""
         theirs = replace(need, model=self.name)
@@ -185,6 +213,10 @@ class StoredTables:
 
     name: str
     tables: Sequence[tuple[Path, Meta]]
+
+    def beside(self, model: str) -> str:
+        """Name the baseline; of several models, that of this name."""
+        return f"{self.name}, {model}" if len({each["model"] for _, each in self.tables}) > 1 else self.name
 
     def find(self, need: Need, meta: Meta) -> tuple[Meta, Callable[[], Predictions]]:
         """Find the table about the same images and view: of the model of this name, or of the only model there is."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy import stats
 
+from eyechart.judge.evidence import Evidence
 from eyechart.judge.verdict import Verdict
-from eyechart.measures.calibration import BINS
+from eyechart.measures.calibration import BINS, calibration_error, confidence_gap
 from eyechart.measures.intervals import clopper_pearson
 from eyechart.measures.measurement import HALF
 from eyechart.measures.predictions import Predictions
@@ -24,7 +25,8 @@ def reliabilities(judged: Judged) -> Iterator[Figure]:
         rows: list[Row] = []
         for model in dict.fromkeys(claim.model for claim in claims):
             own = [claim for claim in claims if claim.model == model]
-            rows += _rows(judged, judged.evidence(own[0]).predictions, own)
+            rows += _rows(judged.evidence(own[0]).predictions, _judged(judged, own))
+            rows += [{**row, "beside": model} for row in judged.of_baseline(own[:1], _of_baseline)]
         about = "out of distribution" if judged.run.zoo.image_sets[name].role == "shifted" else "in distribution"
         yield judged.figure(
             "reliability", ("reliability", name), f"Confidence and reliability, {name} ({about})",
@@ -65,9 +67,21 @@ def bins_of(predictions: Predictions, bins: int = BINS) -> list[Row]:
     return rows
 
 
-def _rows(judged: Judged, predictions: Predictions, claims: Sequence[Verdict]) -> list[Row]:
-    beside = {"top1": float(predictions.correct.mean()), "mean_confidence": float(predictions.confidence.mean())}
-    numbers: dict[str, float | None] = {**beside}
+def _of_baseline(_: str, __: Verdict, answered: Evidence) -> list[Row]:
+    """Bins of the baseline, with the numbers that are judged of others."""
+    predictions = answered.predictions
+    error, gap = calibration_error(predictions), confidence_gap(predictions)
+    numbers: dict[str, float | None] = {}
+    for column, measured in (("ece", error), ("gap", gap)):
+        low, high = measured.interval or (None, None)
+        numbers |= {column: measured.value, f"{column}_low": low, f"{column}_high": high}
+    plain = next(each.value for each in error.companions if each.measure == f"ece_{BINS}_equal_width")
+    return _rows(predictions, {**numbers, "ece_equal_width": plain})
+
+
+def _judged(judged: Judged, claims: Sequence[Verdict]) -> dict[str, float | None]:
+    """What was judged of a model's calibration, as the columns of a row."""
+    numbers: dict[str, float | None] = {}
     for column, measure in (("ece", "ece_"), ("gap", "confidence_gap")):
         claim = next((claim for claim in claims if (claim.measure or "").startswith(measure)), None)
         for end, value in (("", "value"), ("_low", "low"), ("_high", "high")):
@@ -75,5 +89,12 @@ def _rows(judged: Judged, predictions: Predictions, claims: Sequence[Verdict]) -
         if column == "ece":
             plain = judged.beside(claim, f"ece_{BINS}_equal_width") if claim else None
             numbers["ece_equal_width"] = plain.value if plain else None
+    return numbers
+
+
+def _rows(predictions: Predictions, numbers: Mapping[str, float | None]) -> list[Row]:
     start = {"model": predictions.model, "image_set": predictions.image_set}
-    return [{**start, **row, **numbers} for row in bins_of(predictions)]
+    means = {"top1": float(predictions.correct.mean()), "mean_confidence": float(predictions.confidence.mean())}
+    names = ("ece", "ece_low", "ece_high", "ece_equal_width", "gap", "gap_low", "gap_high")
+    told = {name: numbers.get(name) for name in names}
+    return [{**start, **row, **means, **told, "baseline": "", "beside": ""} for row in bins_of(predictions)]

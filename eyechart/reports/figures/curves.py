@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eyechart.reports.figures.figure import Written, distinct, number
-from eyechart.reports.figures.style import FAINT, INK, PAPER, WIDTH, look, shown
+from eyechart.reports.figures.style import FAINT, INK, PAPER, WIDTH, Series, label_of, series_in, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ def draw_curves(rows: Sequence[Written]) -> Canvas:
     """
     from matplotlib.figure import Figure as Canvas
 
-    models = distinct([row for row in rows if row["style"] != "published"], "model")
+    models = series_in(rows)
     deep, columns = (1 + max(int(row[name]) for row in rows) for name in ("row", "column"))
     canvas = Canvas(figsize=(WIDTH, 0.35 + 0.16 * math.ceil(len(models) / 4) + deep * (1.25 if columns > 2 else 1.6)))
     grid = canvas.subplots(deep, columns, squeeze=False)
@@ -51,12 +51,12 @@ def draw_curves(rows: Sequence[Written]) -> Canvas:
     return canvas
 
 
-def _legend(canvas: Canvas, rows: Sequence[Written], models: Sequence[str]) -> None:
+def _legend(canvas: Canvas, rows: Sequence[Written], models: Series) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=look(each)[0], marker=look(each)[1], label=shown(model))
-        for each, model in enumerate(models)
+        Line2D([], [], color=color, marker=mark, linestyle="--" if model[1] else "-", label=label_of(model))
+        for model, (color, mark) in models.items()
     ]
     for name in distinct([row for row in rows if row["style"] == "published"], "model"):
         handles.append(Line2D([], [], color=FAINT, linestyle=(0, (1, 1.5)), label=shown(name)))  # noqa: PERF401
@@ -70,7 +70,7 @@ def _ends(rows: Sequence[Written]) -> tuple[float, float]:
     return min(finite) - margin, max(finite) + margin
 
 
-def _panel(axes: Axes, rows: Sequence[Written], models: Sequence[str]) -> None:
+def _panel(axes: Axes, rows: Sequence[Written], models: Series) -> None:
     axes.set_title(shown(rows[0]["panel"], 30), pad=3)
     places = sorted({number(row, "x") for row in rows if row["style"] != "published"})
     reach = (max(places) - min(places)) or 1.0
@@ -80,9 +80,10 @@ def _panel(axes: Axes, rows: Sequence[Written], models: Sequence[str]) -> None:
     for row in rows:
         if row["style"] == "published":
             axes.axhline(number(row, "value"), color=FAINT, linewidth=0.9, linestyle=(0, (1, 1.5)))
-    for position, model in enumerate(models):
+    for position, (model, drawn_as) in enumerate(models.items()):
         offset = (position - (len(models) - 1) / 2) * apart
-        _curve(axes, [row for row in rows if row["model"] == model], offset, look(position))
+        own = [row for row in rows if (row["model"], row["baseline"]) == model and row["style"] != "published"]
+        _curve(axes, own, offset, drawn_as)
 
 
 def _ticks(rows: Sequence[Written]) -> tuple[list[float], list[str]]:
@@ -103,14 +104,12 @@ def _curve(axes: Axes, rows: Sequence[Written], offset: float, drawn_as: tuple[s
     if along:
         axes.plot(
             [number(row, "x") + offset for row in along], [number(row, "value") for row in along],
-            color=color, linewidth=0.9,
+            color=color, linewidth=0.9, linestyle=(0, (4, 2)) if along[0]["baseline"] else "-",
         )  # fmt: skip
     if banded:
         along_x, lows, highs = ([number(row, name) for row in banded] for name in ("x", "low", "high"))
         axes.fill_between(along_x, lows, highs, color=color, alpha=0.18, linewidth=0)
     for row in rows:
-        if row["style"] == "published":
-            continue
         x, value, bound = number(row, "x") + offset, number(row, "value"), number(row, "bound")
         if row["style"] == "break":
             axes.plot([x], [value], "*", color=INK, markersize=9, markerfacecolor=color, markeredgewidth=0.6)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.images.views import View
+from eyechart.judge.evidence import Evidence
 from eyechart.judge.verdict import Verdict
 from eyechart.measures.intervals import simultaneous_band
 from eyechart.measures.measurement import HALF
@@ -38,18 +40,16 @@ def invariances(judged: Judged) -> Iterator[Figure]:
     for name, claims in judged.by_set([v for v in judged.measured(*MEASURES) if v.measure in MEASURES]):
         panels: dict[tuple[int, str], list[Row]] = defaultdict(list)
         about: list[Verdict] = []
+        shown: set[str] = set()
         for model in dict.fromkeys(claim.model for claim in claims):
             own = [claim for claim in claims if claim.model == model]
             before = judged.evidence(own[0]).predictions
             under = {view: each for claim in own for view, each in judged.evidence(claim).under.items()}
-            for kind in KINDS:
-                views = sorted((view for view in map(View.parse, under) if view.kind == kind), key=lambda v: v.amount)
-                if views:
-                    start = _start(judged, before, kind)
-                    for row, which in enumerate(("top1_drop", "agreement")):
-                        judging = {claim.view: claim for claim in own if claim.measure == which}
-                        changed = [(view, under[str(view)], judging.get(str(view))) for view in views]
-                        panels[row, kind] += _curve(before, changed, start, kept=bool(row))
+            starts = {kind: _start(judged, before, kind) for kind in KINDS}
+            for place, rows in _curves(before, under, own, starts):
+                panels[place] += rows
+            for place, rows in _of_baseline(judged, own, starts, shown):
+                panels[place] += rows
             for claim in own:
                 for kind, star in _break(judged, claim):
                     panels[0, kind].append(star)
@@ -67,6 +67,40 @@ def invariances(judged: Judged) -> Iterator[Figure]:
                 "for a whole curve at 95 %; a star is the smallest change that the search found to break its bound. "
                 + DRAWN, rows=rows, about=about,
             )  # fmt: skip
+
+
+Place: TypeAlias = tuple[int, str]
+"""Of a panel: accuracy above (0) or answers kept below (1), and the kind of change."""
+
+
+def _curves(
+    before: Predictions, under: Mapping[str, Predictions], claims: Sequence[Verdict], starts: Mapping[str, float | None]
+) -> Iterator[tuple[Place, list[Row]]]:
+    """Both curves of each kind of change; `starts` says where the unchanged images stand on its axis."""
+    for kind in KINDS:
+        views = sorted((view for view in map(View.parse, under) if view.kind == kind), key=lambda v: v.amount)
+        for row, which in enumerate(("top1_drop", "agreement") if views else ()):
+            judging = {claim.view: claim for claim in claims if claim.measure == which}
+            changed = [(view, under[str(view)], judging.get(str(view))) for view in views]
+            yield (row, kind), _curve(before, changed, starts[kind], kept=bool(row))
+
+
+def _of_baseline(
+    judged: Judged, claims: Sequence[Verdict], starts: Mapping[str, float | None], shown: set[str]
+) -> Iterator[tuple[Place, list[Row]]]:
+    """The baseline's curves under the views of claims, unless they are `shown`."""
+    answers: dict[str, tuple[Predictions, dict[str, Predictions]]] = {}
+
+    def note(named: str, _: Verdict, answered: Evidence) -> list[Row]:
+        answers.setdefault(named, (answered.predictions, {}))[1].update(answered.under)
+        return []
+
+    judged.of_baseline(claims, note)
+    for named, (before, under) in answers.items():
+        if named not in shown:
+            shown.add(named)
+            for place, rows in _curves(before, under, (), starts):
+                yield place, [{**row, "baseline": "yes"} for row in rows]
 
 
 def _curve(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
+from eyechart.errors import EyechartError
 from eyechart.images.image_set import ImageSet
 from eyechart.judge.claims import Claim
 from eyechart.judge.evidence import Evidence
+from eyechart.judge.gates.baseline import Baseline, InItsPlace, ZooModel
 from eyechart.judge.verdict import Outcome, Verdict
 from eyechart.predict.run import Run
 from eyechart.reports.figures.figure import Figure, Row, file_name
@@ -20,7 +24,7 @@ from eyechart.reports.report import claim_id
 class Judged:
     """What was judged: the run, the claims that were reported, their verdicts, and the models in the zoo's order.
 
-    `images` gives an image set by its name, or raises BlockedError.
+    `images` gives an image set by its name, or raises BlockedError. `baseline` is what `--baseline` compares with.
     """
 
     run: Run
@@ -28,6 +32,7 @@ class Judged:
     verdicts: Sequence[Verdict]
     models: Sequence[str]
     images: Callable[[str], ImageSet]
+    baseline: Baseline | None = None
 
     @cached_property
     def _claim_of(self) -> dict[tuple[str, str, str | None], Claim]:
@@ -58,6 +63,28 @@ class Judged:
         """
         return Evidence(self.run, self.claim(verdict), verdict.model)
 
+    def of_baseline(
+        self, claims: Sequence[Verdict], rows_of: Callable[[str, Verdict, Evidence], Iterable[Row]]
+    ) -> list[Row]:
+        """Rows of the baseline beside those of claims.
+
+        `rows_of` makes them of the baseline's name, a claim, and what the baseline answered to what that asks: once for
+        each behavior. Where the baseline has no such answers, or none that can be compared, there are no rows; nor
+        where it is a model that is judged itself, and so shown anyway.
+        """
+        rows: dict[tuple[str, str], list[Row]] = {}
+        for claim in claims:
+            if self.baseline is None:
+                return []
+            name = self.baseline.beside(claim.model)
+            if (isinstance(self.baseline, ZooModel) and name in self.models) or (name, claim.behavior) in rows:
+                continue
+            with contextlib.suppress(EyechartError, ValueError):
+                run = cast("Run", InItsPlace(self.run, self.baseline))
+                made = rows_of(name, claim, Evidence(run, self.claim(claim), claim.model))
+                rows[name, claim.behavior] = [{**row, "baseline": "yes"} for row in made]
+        return [row for each in rows.values() for row in each]
+
     def by_set(self, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, list[Verdict]]]:
         """The image sets that verdicts are about, in the zoo's order, with those about each."""
         groups: dict[str, list[Verdict]] = defaultdict(list)
@@ -79,6 +106,8 @@ class Judged:
         behaviors = {(verdict.model, verdict.behavior) for verdict in about}
         claims = [v for v in self.verdicts if v.verdict is not Outcome.REPORTED and (v.model, v.behavior) in behaviors]
         models = dict.fromkeys(verdict.model for verdict in about)
+        beside = dict.fromkeys(str(row["model"]) for row in rows if row.get("baseline"))
+        caption += f" Crosses and dashed lines: the baseline, {' and '.join(beside)}." if beside else ""
         return Figure(
             file_name(*name), kind, title, caption, about[0].property, tuple(models),
             tuple(dict.fromkeys(map(claim_id, claims))), tuple(rows),

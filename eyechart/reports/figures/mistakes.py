@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from eyechart.judge.evidence import Evidence
 from eyechart.judge.verdict import Verdict
-from eyechart.measures import mean_error_ratio
+from eyechart.measures import error_ratio, mean_error_ratio, only, shape_bias
 from eyechart.measures.measurement import Measurement
 from eyechart.reports.figures.figure import Figure, Row
 from eyechart.reports.figures.judged import Judged
@@ -23,7 +24,7 @@ def part_row(panel: str, part: str, verdict: Verdict, *, line: str = "", other: 
         "panel": panel, "part": part, "model": verdict.model, "measure": verdict.measure, "value": verdict.value,
         "low": verdict.low, "high": verdict.high, "count": verdict.count, "other": other,
         "at_most": verdict.at_most, "at_least": verdict.at_least, "verdict": str(verdict.verdict), "line": line,
-        "published": "",
+        "published": "", "baseline": "",
     }  # fmt: skip
 
 
@@ -36,13 +37,14 @@ def measured_row(
         "panel": panel, "part": part, "model": model, "measure": measurement.measure, "value": measurement.value,
         "low": low, "high": high, "count": measurement.count, "other": other,
         "at_most": None, "at_least": None, "verdict": "", "line": line, "published": "",
+        "baseline": "",
     }  # fmt: skip
 
 
 def published_row(panel: str, name: str, value: float) -> Row:
     """Make the row of a number that others published."""
     empty = dict.fromkeys(("measure", "low", "high", "count", "other", "at_most", "at_least", "verdict", "line"))
-    return {"panel": panel, "part": "", "model": name, "value": value, **empty, "published": "yes"}
+    return {"panel": panel, "part": "", "model": name, "value": value, **empty, "published": "yes", "baseline": ""}
 
 
 def error_ratios(judged: Judged) -> Iterator[Figure]:
@@ -55,6 +57,10 @@ def error_ratios(judged: Judged) -> Iterator[Figure]:
             if evidence.overall is None:  # the mean over factors is defined over the annotated images
                 mean = mean_error_ratio(evidence.predictions, evidence.factors)
                 rows.append(measured_row(panel, "mean of factors", model, mean, line="1"))
+        rows += judged.of_baseline(claims, lambda named, claim, answered: [
+            measured_row(panel, claim.part or "", named,
+                         error_ratio(answered.predictions, answered.part, overall=answered.overall), line="1")
+        ])  # fmt: skip
         yield judged.figure(
             "parts", ("error-ratio", name), f"Error ratio by factor, {name}",
             f"Error rate on images with a factor over that on all images of {name}, with 95 % intervals. {MARK}",
@@ -70,6 +76,10 @@ def shape_biases(judged: Judged) -> Iterator[Figure]:
         if not by_category:
             continue
         rows = [part_row(panel, claim.part or "", claim) for claim in claims]
+        rows += judged.of_baseline(
+            claims,
+            lambda named, claim, answered: [measured_row(panel, claim.part or "", named, _bias(claim, answered))],
+        )
         published = ""
         if judged.run.zoo.space_name(name) == "cue-conflict-16":
             rows += [published_row(panel, "ResNet-50", RESNET_50), published_row(panel, "people", PEOPLE)]
@@ -80,3 +90,10 @@ def shape_biases(judged: Judged) -> Iterator[Figure]:
             f"95 % intervals; long dashes: over all categories. {published}{MARK}",
             rows=rows, about=claims,
         )  # fmt: skip
+
+
+def _bias(claim: Verdict, answered: Evidence) -> Measurement:
+    """Measure the shape bias that a claim is about: over all categories, or in one."""
+    if not claim.part:
+        return shape_bias(answered.predictions, answered.cues)
+    return shape_bias(only(answered.predictions, answered.part), answered.cues.where(answered.part))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eyechart.reports.figures.figure import Written, distinct, number
-from eyechart.reports.figures.style import FAINT, GRID, INK, PAPER, WIDTH, look, shown
+from eyechart.reports.figures.style import FAINT, GRID, INK, PAPER, WIDTH, Series, label_of, series_in, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ def draw_parts(rows: Sequence[Written]) -> Canvas:
     from matplotlib.figure import Figure as Canvas
 
     parts = [part for part in distinct(rows, "part") if part]
-    models = distinct([row for row in rows if not row["published"]], "model")
+    models = series_in(rows)
     panels = distinct(rows, "panel")
     height = len(parts) * (STEP * len(models) + 0.13) + 0.75 + 0.16 * math.ceil(len(models) / 2)
     canvas = Canvas(figsize=(WIDTH, height))
@@ -40,13 +40,14 @@ def draw_parts(rows: Sequence[Written]) -> Canvas:
     return canvas
 
 
-def _panel(axes: Axes, rows: Sequence[Written], parts: Sequence[str], models: Sequence[str]) -> None:
+def _panel(axes: Axes, rows: Sequence[Written], parts: Sequence[str], models: Series) -> None:
     ends = [number(row, name) for row in rows for name in ("value", "at_most", "at_least", "other")]
-    finite = [end for end in ends if math.isfinite(end)]
-    start, end = min([*finite, 0.0]), max(finite, default=1.0)
-    reach = [number(row, side) for row in rows for side in ("low", "high")]
-    start = max(min([*(x for x in reach if math.isfinite(x)), start]), ROOM * start if start < 0 else 0.0)
-    end = min(max([*(x for x in reach if math.isfinite(x)), end]), ROOM * end)
+    finite = [end for end in ends if math.isfinite(end)] or [1.0]
+    reach = [end for row in rows for side in ("low", "high") if math.isfinite(end := number(row, side))]
+    start, end = min([*finite, *reach, 0.0]), max([*finite, *reach, 0.0])
+    if "0" not in {row["line"] for row in rows}:  # a difference has its whole interval, a ratio's may have no end
+        farthest = ROOM * max(map(abs, finite))
+        start, end = max(start, -farthest if min(finite) < 0 else 0.0), min(end, farthest)
     margin = 0.03 * (end - start)
     start, end = start - margin, end + margin
     axes.set(xlim=(start, end), ylim=(len(parts) - 0.5, -0.5), xlabel=rows[0]["panel"])
@@ -64,11 +65,10 @@ def _panel(axes: Axes, rows: Sequence[Written], parts: Sequence[str], models: Se
         if row["published"]:
             axes.axvline(number(row, "value"), color=FAINT, linewidth=0.9, linestyle=(0, (1, 1.5)))
             axes.text(number(row, "value"), -0.55, row["model"], ha="center", va="bottom", fontsize=6.5, color=FAINT)
-    for position, model in enumerate(models):
-        color, mark = look(position)
-        axes.plot([], [], mark, color=color, label=shown(model))
+    for position, (model, (color, mark)) in enumerate(models.items()):
+        axes.plot([], [], mark, color=color, label=label_of(model))
         for row in rows:
-            if row["model"] == model and not row["published"]:
+            if (row["model"], row["baseline"]) == model and not row["published"]:
                 offset = (position + 1) / (len(models) + 1) - 0.5
                 _mark(axes, row, parts.index(row["part"]) + 0.86 * offset if row["part"] else None, (color, mark))
 
@@ -105,7 +105,8 @@ def _mark(axes: Axes, row: Written, y: float | None, drawn_as: tuple[str, str]) 
         axes.plot([other, value], [y, y], color=color, linewidth=0.5, alpha=0.6)
         axes.plot([other], [y], "|", color=color, markersize=6)
     if not math.isnan(low) and not math.isnan(high):
-        axes.plot([max(low, ends[0]), min(high, ends[1])], [y, y], color=color, linewidth=1.3)
+        line = (0, (2, 1)) if row["baseline"] else "-"
+        axes.plot([max(low, ends[0]), min(high, ends[1])], [y, y], color=color, linewidth=1.3, linestyle=line)
         if high > ends[1]:
             axes.plot([ends[1]], [y], ">", color=color, markersize=3, clip_on=False)
     settled = row["verdict"] in ("pass", "reported", "")

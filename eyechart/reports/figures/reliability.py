@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eyechart.reports.figures.figure import Written, distinct, number
-from eyechart.reports.figures.style import BAND, FAINT, INK, WIDTH, look, shown
+from eyechart.reports.figures.style import BAND, FAINT, INK, WIDTH, label_of, look, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ def draw_reliability(rows: Sequence[Written]) -> Canvas:
     """Draw a histogram and a diagram for each model: one row a bin, see `data.calibration`."""
     from matplotlib.figure import Figure as Canvas
 
-    models = distinct(rows, "model")
+    models = distinct([row for row in rows if not row["baseline"]], "model")
     columns = min(COLUMNS, len(models))
     deep = math.ceil(len(models) / columns)
     canvas = Canvas(figsize=(WIDTH if columns > 1 else WIDTH * 0.62, deep * 4.2))
@@ -33,9 +33,11 @@ def draw_reliability(rows: Sequence[Written]) -> Canvas:
     highest = 100 * max(number(row, "share") for row in rows)
     for position, model in enumerate(models):
         above, below = (grid[2 * (position // columns) + row][position % columns] for row in (0, 1))
-        own = [row for row in rows if row["model"] == model]
+        own = [row for row in rows if row["model"] == model and not row["baseline"]]
         _histogram(above, own, look(position)[0], highest)
         _diagram(below, own, look(position)[0])
+        if beside := [row for row in rows if row["beside"] == model]:
+            _baseline(above, below, beside)
         above.set_title(shown(model), fontweight="bold")
     for position in range(len(models), deep * columns):
         for row in (0, 1):
@@ -77,3 +79,19 @@ def _diagram(axes: Axes, rows: Sequence[Written], color: str) -> None:
         if not math.isnan(number(first, name))
     ]
     axes.set_title("\n".join(lines), fontsize=7)
+
+
+def _baseline(above: Axes, below: Axes, rows: Sequence[Written]) -> None:
+    """Lay a baseline over a model's histogram, as an outline, and over its diagram, as crosses."""
+    edges = [number(rows[0], "from"), *(number(row, "to") for row in rows)]
+    above.stairs([100 * number(row, "share") for row in rows], edges, color=INK, linewidth=0.9, linestyle=(0, (3, 1.5)))
+    filled = [row for row in rows if number(row, "images")]
+    for row in filled:
+        sure = number(row, "confidence")
+        ends = [number(row, "low"), number(row, "high")]
+        below.plot([sure, sure], ends, color=FAINT, linewidth=0.9, linestyle=(0, (2, 1)))
+    below.plot(
+        [number(row, "confidence") for row in filled], [number(row, "accuracy") for row in filled],
+        "x", color=INK, label=label_of((rows[0]["model"], "yes")),
+    )  # fmt: skip
+    below.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.1)

@@ -10,11 +10,12 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from eyechart.errors import printable
+from eyechart.reports.figures.figure import Written
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -33,6 +34,28 @@ MARKS = ("o", "^", "s", "D", "v", "P", "p", "h")
 def look(position: int) -> tuple[str, str]:
     """Color and mark of the model at this position: no two of the first 64 share both."""
     return SERIES[position % len(SERIES)], MARKS[(position + position // len(SERIES)) % len(MARKS)]
+
+
+CROSSES = ("x", "+", "1", "2", "3", "4")
+"""Shapes of baselines, which are gray and dashed: they are told from models without color too."""
+
+
+Series: TypeAlias = Mapping[tuple[str, str], tuple[str, str]]
+"""Model, and `yes` where it is a baseline → its color and its mark."""
+
+
+def series_in(rows: Sequence[Written]) -> Series:
+    """Whose numbers a table holds, and how each looks: baselines last, what others published left out."""
+    own = [row for row in rows if not row.get("published") and row.get("style") != "published"]
+    listed = sorted(dict.fromkeys((row["model"], row["baseline"]) for row in own), key=lambda each: each[1])
+    models = [each for each in listed if not each[1]]
+    beside = {each: (FAINT, CROSSES[at % len(CROSSES)]) for at, each in enumerate(listed[len(models) :])}
+    return {each: look(at) for at, each in enumerate(models)} | beside
+
+
+def label_of(series: tuple[str, str]) -> str:
+    """What a legend calls a model or a baseline."""
+    return f"{shown(series[0])} (baseline)" if series[1] else shown(series[0])
 
 
 LIGHT = {

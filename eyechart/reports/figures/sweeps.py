@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from eyechart.judge.evidence import Evidence, Sweep
 from eyechart.judge.verdict import Verdict
-from eyechart.measures import ALEXNET_ERRORS, accuracy, clustered_accuracy, mean_corruption_error, only
+from eyechart.measures import (
+    ALEXNET_ERRORS,
+    accuracy,
+    accuracy_by_level,
+    clustered_accuracy,
+    mean_corruption_error,
+    only,
+)
 from eyechart.measures.measurement import Measurement
 from eyechart.reports.figures.figure import Figure, Row
 from eyechart.reports.figures.judged import Judged
@@ -28,7 +37,7 @@ def point(
     usual = {
         "row": 0, "column": 0, "panel": "", "measure": "accuracy", "style": style, "model": model, "x": place[0],
         "tick": place[1], "value": value, "low": low, "high": high, "count": None, "bound": None,
-        "own_bound": "", "verdict": "",
+        "own_bound": "", "verdict": "", "baseline": "",
     }  # fmt: skip
     return {**usual, **more}
 
@@ -52,6 +61,9 @@ def corruptions(judged: Judged) -> Iterator[Figure]:
                     panels["all corruptions"].append(_right("point", model, place, mean))
                 for corruption, (predictions,) in level.items():
                     panels[corruption].append(_measured(model, place, accuracy(predictions)))
+        plain = [claim for claim in claims if claim.measure == "mean_corruption_error"]
+        for row in judged.of_baseline(plain, partial(_corrupted, severities)):
+            panels[str(row["panel"])].append(row)
         if judged.run.zoo.space_name(name) == "imagenet-1k":
             for corruption in set(panels) & set(ALEXNET_ERRORS):
                 panels[corruption].append(
@@ -71,21 +83,44 @@ def factor_sweeps(judged: Judged) -> Iterator[Figure]:
         for claim in claims:
             if claim.measure != "top1_by_level":
                 continue
-            predictions, levels, assets = judged.evidence(claim).sweep
-            places = _places(np.unique(levels).tolist())
-            rows = panels[claim.part or name]
-            for level, place in places.items():
-                at = np.equal(levels, level)
-                if len(places) > 1:
-                    measured = clustered_accuracy(only(predictions, at), assets[at])
-                    rows.append(_measured(claim.model, place, measured))
-            rows.append(_judged(claim, _beyond([x for x, _ in places.values()])))
+            along, beyond = _along(claim.model, judged.evidence(claim).sweep)
+            panels[claim.part or name] += [*along, _judged(claim, beyond)]
+        for row in judged.of_baseline([each for each in claims if each.measure == "top1_by_level"], _swept):
+            panels[str(row["panel"]) or name].append(row)
         yield judged.figure(
             "curves", ("sweep", name), f"Accuracy along each swept factor, {name}",
             "Accuracy at each level of a factor and, at the right, the mean over levels that is judged, with 95 % "
             f"intervals over the assets that are seen. {DRAWN}",
             rows=placed(panels), about=claims,
         )  # fmt: skip
+
+
+def _corrupted(severities: Sequence[float], named: str, claim: Verdict, answered: Evidence) -> list[Row]:
+    """Points of what a claim is about, a corruption or all of them, at each severity and of their mean."""
+    grid, rows = answered.grid, []
+    for at, severity in enumerate(severities):
+        level = {corruption: [levels[at]] for corruption, levels in grid.items() if at < len(levels)}
+        rows.append(_right("point", named, (severity, f"{severity:g}"), mean_corruption_error(level)))
+    rows.append(_right("mean", named, _beyond(severities), mean_corruption_error(grid)))
+    return [{**row, "panel": claim.part or "all corruptions"} for row in rows]
+
+
+def _swept(named: str, claim: Verdict, answered: Evidence) -> list[Row]:
+    """Points of a factor at each level, and of their mean."""
+    along, beyond = _along(named, answered.sweep)
+    mean = _measured(named, beyond, accuracy_by_level(*answered.sweep))
+    return [{**row, "panel": claim.part or ""} for row in (*along, {**mean, "style": "mean"})]
+
+
+def _along(model: str, sweep: Sweep) -> tuple[list[Row], tuple[float, str]]:
+    """Points of a factor at each of its levels, where there are several; and the place beyond them."""
+    predictions, levels, assets = sweep
+    places = _places(np.unique(levels).tolist())
+    rows: list[Row] = []
+    for level, place in places.items() if len(places) > 1 else ():
+        at = np.equal(levels, level)
+        rows.append(_measured(model, place, clustered_accuracy(only(predictions, at), assets[at])))
+    return rows, _beyond([x for x, _ in places.values()])
 
 
 def placed(panels: Mapping[str, Sequence[Row]], across: int = ACROSS) -> list[Row]:
