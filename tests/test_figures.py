@@ -66,7 +66,8 @@ TABLES = {
         part(), part("net", value=0.0, low=0.0, high=9.0, verdict="fail"),
         part(name="fog", value=None, low=None, high=None), part(part="", value=1.2),
         part("people", part="", value=0.9, published="yes"),
-        part("net", "fog", high=float("inf"), other=1.0), part(panel="lead", value=-0.5, low=-0.9, high=-0.1, at_most=None, line="0"),
+        part("net", "fog", high=float("inf"), other=1.0),
+        part(panel="lead", value=-0.5, low=-0.9, high=-0.1, at_most=None, line="0"),
         part("vit", value=1.1, baseline="yes"), part("old", value=0.2, low=None, high=None, baseline="yes"),
     ],
     "curves": [
