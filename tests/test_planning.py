@@ -190,7 +190,7 @@ def test_the_baseline_of_a_plan_is_as_good_as_the_candidate():
 
 
 def test_each_set_costs_what_reading_it_takes(monkeypatch):
-    """Two models share reading 100 images, and batches of 8 are filled up; one alone reads 5 that take longer."""
+    """Two models share the reading of 100 images, and batches of 8 are filled up; one reads 5 that take longer."""
     pace = {("model", "one"): 0.1, ("model", "two"): 0.2, ("set", "quick"): 0.02, ("set", "slow"): 2.0}
     monkeypatch.setattr(planning, "Pace", lambda _: SimpleNamespace(stored=pace.get, batch=lambda _: 8))
     predictor = SimpleNamespace(locator=SimpleNamespace(is_recorded=lambda _: False))

@@ -11,7 +11,7 @@ from eyechart.checkpoints import heads
 from eyechart.checkpoints.checkpoint import Checkpoint, Resolved
 from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.checkpoints.readouts import readout, softmax
-from eyechart.errors import BlockedError
+from eyechart.errors import BlockedError, SpecError
 from eyechart.images.cue_conflict import CATEGORIES
 from eyechart.images.entries import NamedLabels, labels_of
 from eyechart.images.labels import counted_space, label_space, mapped_space, named_space
@@ -239,6 +239,21 @@ def test_class_names_may_be_numbered():
     assert NamedLabels(names={"0": "bolt"}).names == ("bolt",)
     with pytest.raises(ValueError, match="valid tuple"):
         NamedLabels(names={0: "bolt", 2: "nut"})
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ({"names": ["a", 7]}, r"NamedLabels\.names\.1: found 7"),
+        ({"classes": "ten"}, r"CountedLabels\.classes: found 'ten'"),
+        (["a", "b"], r"label_space: found \['a', 'b'\]: expected a name, \{names: \[\.\.\.\]\}, \{classes: N\}"),
+    ],
+)
+def test_a_label_space_is_told_its_own_faults(tmp_path, labels, said):
+    """In one line: not those that it would have as one of another kind."""
+    with pytest.raises(SpecError, match=said) as refused:
+        zoo_of(tmp_path, {"parts": {**PARTS, "label_space": labels}})
+    assert "\n" not in str(refused.value).strip()
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,9 @@ def test_an_unknown_preprocessing_is_an_error():
     """With those there are."""
     with pytest.raises(ValueError, match="'papper' is unknown: did you mean 'paper'"):
         source.TimmSpec(source="timm", architecture="x", preprocessing="papper")
+    for wrong in ({"mean": [127.5] * 3}, {"std": [1, 1, 58.4]}):
+        with pytest.raises(ValueError, match=r"pixels count from 0 to 1, .* divide mean and std by 255"):
+            source.TimmSpec(source="timm", architecture="x", preprocessing=wrong)
 
 
 def test_a_hub_that_cannot_be_reached(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from eyechart.checkpoints.sources import timm as source
+from eyechart.errors import BlockedError
 from eyechart.images.views import ORIGINAL, relative_resolution
 from tests.torch_models import CONVNEXT, LABELS, TIMM_MODELS, VIT, photos, save_timm, surroundings
 
@@ -118,6 +119,28 @@ def test_a_torch_file_of_tensors_is_read_like_safetensors(tmp_path):
     other = spec.model_copy(update={"weights": "timm.pth"})
     one, two = (source.load(each, surroundings(tmp_path))(photos()) for each in (spec, other))
     assert np.array_equal(one, two)
+
+
+def test_a_compiled_module_is_another_checkpoint_with_nearly_the_same_answers(tmp_path, monkeypatch):
+    """Compiled once a size, for logits only; what torch cannot compile is blocked, with the option to leave out."""
+    import torch
+
+    calls, backend = [], ["eager"]  # inductor, the usual one, takes half a minute
+    compiling = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda module: calls.append(0) or compiling(module, backend=backend[0]))
+    spec = save_timm(tmp_path, **CONVNEXT)
+    plain = source.load(spec, surroundings(tmp_path))
+    compiled = source.load(spec, surroundings(tmp_path, precision="fp32 compiled"))
+    assert compiled.resolved.identity != plain.resolved.identity
+    assert np.allclose(compiled(photos()), plain(photos()), atol=1e-5)
+    assert np.array_equal(compiled(photos()), compiled(photos()))
+    assert len(calls) == 1
+    batch = compiled.resolved.geometry(ORIGINAL).apply(photos())
+    assert np.array_equal(compiled.features(batch), plain.features(batch))
+    assert compiled.effort() == plain.effort()
+    backend[0] = lambda graph, inputs: 1 / 0
+    with pytest.raises(BlockedError, match=r"torch cannot compile it here \(.*\): leave out --compile"):
+        source.load(spec, surroundings(tmp_path, precision="fp32 compiled"))(photos())
 
 
 def test_two_checkpoints_of_one_class_are_not_confused(tmp_path):

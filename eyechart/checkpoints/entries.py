@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from eyechart.entries import Entry
 from eyechart.errors import nearest
@@ -39,6 +39,17 @@ Pixels = Annotated[int, Field(gt=0, le=10_000)]
 Channel = Annotated[int, Field(ge=0, le=255)]
 
 
+def _of_unit_pixels(value: float) -> float:
+    """Refuse what is meant for pixels from 0 to 255, which would be judged as it stands and answer wrongly."""
+    if value > 1:
+        raise ValueError(f"pixels count from 0 to 1, so that {value:g} is none of theirs: divide mean and std by 255")
+    return value
+
+
+Mean = Annotated[float, Field(ge=0), AfterValidator(_of_unit_pixels)]
+Std = Annotated[float, Field(gt=0), AfterValidator(_of_unit_pixels)]
+
+
 class PreprocessingEntry(Entry):
     """Replaces parts of a model's own preprocessing, in timm's words.
 
@@ -52,8 +63,8 @@ class PreprocessingEntry(Entry):
     crop_mode: CropMode | None = None
     fill: tuple[Channel, Channel, Channel] | None = None
     interpolation: Interpolation | None = None
-    mean: tuple[float, float, float] | None = None
-    std: tuple[float, float, float] | None = None
+    mean: tuple[Mean, Mean, Mean] | None = None
+    std: tuple[Std, Std, Std] | None = None
 
     @property
     def complete(self) -> bool:

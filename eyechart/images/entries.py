@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from eyechart.entries import Entry
 from eyechart.images.labels import LabelSpace, counted_space, label_space, mapped_space, named_space
@@ -45,7 +45,26 @@ class MappedLabels(Entry):
     shared: Literal["both", "last"] = "both"
 
 
-Labels = str | NamedLabels | CountedLabels | MappedLabels
+def _kind_of_labels(value: Any) -> str | None:
+    """Which kind a `label_space` is meant to be, so that its faults are told and no others."""
+    if isinstance(value, str | NamedLabels | CountedLabels | MappedLabels):
+        return type(value).__name__ if not isinstance(value, str) else "str"
+    keys = {"names": "NamedLabels", "classes": "CountedLabels", "mapping": "MappedLabels"}
+    return next((kind for key, kind in keys.items() if isinstance(value, dict) and key in value), None)
+
+
+Labels = Annotated[
+    Annotated[str, Tag("str")]
+    | Annotated[NamedLabels, Tag("NamedLabels")]
+    | Annotated[CountedLabels, Tag("CountedLabels")]
+    | Annotated[MappedLabels, Tag("MappedLabels")],
+    Discriminator(
+        _kind_of_labels,
+        custom_error_type="label_space",
+        custom_error_message="expected a name, {names: [...]}, {classes: N} or {mapping: FILE}",
+    ),
+]
+"""A `label_space`: one of ImageNet's by name, or one of the user's own."""
 
 
 def labels_of(labels: Labels, resolve: Callable[[str], Path] = Path) -> LabelSpace:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.checkpoints.checkpoint import Resolved
-from eyechart.checkpoints.sources.base import PRECISIONS
+from eyechart.checkpoints.sources.base import COMPILED, PRECISIONS
 from eyechart.digest import digest
 from eyechart.errors import BlockedError, NotApplicableError, SpecError, StoreError
 from eyechart.miniature.fingerprints import recorded
@@ -150,7 +150,8 @@ def _declared(root: Path, zoos: Sequence[Zoo]) -> tuple[set[str], set[tuple[str,
     """Identities of the declared checkpoints; and (model, image set) of those whose checkpoint is not known."""
     identities, unknown = set(), set()
     for zoo in zoos:
-        runs = [Run(zoo, Settings(root, precision=precision)) for precision in PRECISIONS]
+        precisions = [f"{precision}{compiled}" for precision in PRECISIONS for compiled in ("", COMPILED)]
+        runs = [Run(zoo, Settings(root, precision=precision)) for precision in precisions]
         locators = [Locator(run, Progress(io.StringIO())) for run in runs]
         for model in zoo.models:
             known = {identity for locator in locators if (identity := _identity(locator, model))}

@@ -119,7 +119,7 @@ def source_of(name: str) -> str:
 def check(name: str, answer: Answer, images: Batch, precision: str) -> Finding:
     """Try a contract; a broken one comes back with its smallest counter-example."""
     try:
-        CONTRACTS[name](answer, images, TOLERANCE[precision])
+        CONTRACTS[name](answer, images, TOLERANCE[precision.split(maxsplit=1)[0]])
     except AssertionError as error:
         return Finding(False, len(images), str(error).splitlines()[0])
     return Finding(True, len(images))

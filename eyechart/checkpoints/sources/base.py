@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     import torch
 
 PRECISIONS = ("fp32", "bf16", "fp16")
+COMPILED = " compiled"
+"""Behind a precision: modules are compiled (torch.compile), so that their answers' last digits are others."""
+
 CachedArray = Callable[[str, Callable[[], NDArray[np.float32]]], NDArray[np.float32]]
 """(key, compute) → the array stored under that key, computed once."""
 
@@ -40,7 +43,7 @@ class Surroundings:
     root        folder of the file that declares the model; relative paths start there
     labels      the model's label space
     device      a torch device name or "auto"
-    precision   fp32, bf16 or fp16
+    precision   fp32, bf16 or fp16, with COMPILED behind it where torch modules are to be compiled
     cached      where derived arrays (text classifiers) are kept
     """
 
@@ -180,11 +183,21 @@ def torch_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+Ask: TypeAlias = "Callable[[Any, torch.Tensor], torch.Tensor]"
+"""What a module is asked for: normalized pixels (n, 3, height, width) → logits or features."""
+
+
+def _logits(module: Any, pixels: torch.Tensor) -> torch.Tensor:
+    answers: torch.Tensor = module(pixels)
+    return answers
+
+
 class TorchAnswers:
     """Runs a torch module on uint8 batches: normalizes, forwards in inference mode, gives float32 logits or features.
 
     `native` is the input (height, width) that the module was built for, or None where it takes any size;
-    `resized(module, size)` gives the module for another size. Each is made once and kept.
+    `resized(module, size)` gives the module for another size. Each is made once and kept. Where the surroundings say
+    so, modules are compiled for their logits; features come from them as they are.
     `embedded(module, pixels)` gives what the module's classifier sees.
     """
 
@@ -206,7 +219,11 @@ class TorchAnswers:
         self._most = self.batching.most
         if self._device.type == "cpu":
             _keep_memory()
-        self._dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[surroundings.precision]
+        self._dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[
+            surroundings.precision.removesuffix(COMPILED)
+        ]
+        self._compiles = surroundings.precision.endswith(COMPILED)
+        self._compiled: dict[Size, Callable[..., Any]] = {}
         # TF32 would make "fp32" mean something else on some GPUs than on others.
         torch.backends.cudnn.allow_tf32 = False
         self._module = module.eval().to(self._device)
@@ -224,36 +241,55 @@ class TorchAnswers:
             self._at_size[size] = self._resized(copy.deepcopy(self._module), size).eval().to(self._device)
         return self._at_size[size]
 
+    def _compiled_at(self, size: Size) -> Any:
+        import torch
+
+        if size not in self._compiled:
+            self._compiled[size] = torch.compile(self._at(size))
+        return self._compiled[size]
+
     def __call__(self, batch: Batch) -> Logits:
-        """(n, height, width, 3) uint8 → (n, classes) float32."""
-        return self._run(batch, lambda module, pixels: module(pixels))
+        """(n, height, width, 3) uint8 → (n, classes) float32.
+
+        Raises BlockedError where the module is to be compiled and cannot be.
+        """
+        if not self._compiles:
+            return self._run(batch, _logits, self._at)
+        from torch._dynamo.exc import TorchDynamoException
+
+        try:
+            return self._run(batch, _logits, self._compiled_at)
+        except TorchDynamoException as error:
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise BlockedError(f"torch cannot compile it here ({why}): leave out --compile") from error
 
     def features(self, batch: Batch) -> Features:
         """(n, height, width, 3) uint8 → (n, dimensions) float32, by the same module."""
-        return self._run(batch, self._embedded)
+        return self._run(batch, self._embedded, self._at)
 
     def effort(self) -> Effort:
         """Count what the answer to one image takes, at the input size."""
-        return counted(self._module, lambda: self(np.zeros((1, *self._size, 3), dtype=np.uint8)))
+        image = np.zeros((1, *self._size, 3), dtype=np.uint8)
+        return counted(self._module, lambda: self._run(image, _logits, self._at))
 
-    def _run(self, batch: Batch, ask: Callable[[Any, torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
+    def _run(self, batch: Batch, ask: Ask, at: Callable[[Size], Any]) -> NDArray[np.float32]:
         """Answer a batch, in halves, quarters, … where the device has not enough memory for it, from then on."""
         import torch
 
         while True:
             try:
-                parts = [self._forward(batch[at : at + self._most], ask) for at in range(0, len(batch), self._most)]
-                return np.concatenate(parts)
+                starts = range(0, len(batch), self._most)
+                return np.concatenate([self._forward(batch[each : each + self._most], ask, at) for each in starts])
             except torch.OutOfMemoryError:
                 self._most = min(self._most, len(batch)) // 2
                 if not self._most:
                     raise
                 torch.cuda.empty_cache()
 
-    def _forward(self, batch: Batch, ask: Callable[[Any, torch.Tensor], torch.Tensor]) -> NDArray[np.float32]:
+    def _forward(self, batch: Batch, ask: Ask, at: Callable[[Size], Any]) -> NDArray[np.float32]:
         import torch
 
-        module = self._at((batch.shape[1], batch.shape[2]))
+        module = at((batch.shape[1], batch.shape[2]))
         with torch.inference_mode(), torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
             pixels = torch.from_numpy(batch)
             if self._device.type == "cuda":
