@@ -93,7 +93,7 @@ def predicted(zoo: Zoo, store: Path, engine: str) -> Run:
 def test_two_machines_answer_what_one_process_does(zoo, tmp_path):
     """Every table is equal, though an actor is killed in the middle; each image is in it once, and none is padded in.
 
-    Actors of both machines answer, and what is there is not asked for again.
+    Actors of both machines answer, and what is there is not asked for again; nor is it look by look.
     """
     local = predicted(zoo, tmp_path / "local", "local")
     log = zoo.folder / "answers.txt"
@@ -113,6 +113,13 @@ def test_two_machines_answer_what_one_process_does(zoo, tmp_path):
     log.unlink()
     predicted(zoo, tmp_path / "far", "ray")
     assert not log.exists()
+    looking = Predictor(Run(zoo, Settings(tmp_path / "looks", device="cpu", engine="ray")), Progress(io.StringIO()))
+    looking.begin({Need("net", "photos")})
+    for rows, needed in ((np.arange(0, IMAGES, 7), 86), (np.arange(IMAGES), IMAGES)):  # a look, and all
+        looking.answer({("net", "photos", "original"): rows})
+        assert (looking.run.cost.needed, looking.run.cost.answers) == (needed, needed)
+    whole = [run.store.read_table(run.address(Need("net", "photos")), columns) for run in (local, looking.run)]
+    assert whole[0].equals(whole[1])
 
 
 def test_a_machine_with_other_weights_is_refused(zoo, tmp_path):
