@@ -116,7 +116,7 @@ def test_a_crop_of_more_than_there_is_must_be_meant():
     """A crop alone that is larger than the model's own resize is an error; both together are what somebody says."""
     own = Preprocessing(Geometry((160, 160), (168, 168)), (0.5,) * 3, (0.5,) * 3)
     for alone in ({"crop": 224}, {"resize": [200, 128]}):
-        with pytest.raises(SpecError, match=r"comes to crop .* of resize .*: state both `resize` and `crop`"):
+        with pytest.raises(SpecError, match=r"is crop .* of resize .*: state both `resize` and `crop`"):
             own.overridden(PreprocessingEntry(**alone))
     assert own.overridden(PreprocessingEntry(crop=448, resize=389)).geometry.resize == (389, 389)
     assert own.overridden(PreprocessingEntry(crop=128)).geometry.size == (128, 128)

@@ -173,7 +173,7 @@ class Preprocessing:
         alone = len({"resize", "size"} & geometry.keys()) == 1
         if alone and seen.size and seen.resize and any(map(operator.lt, seen.resize, seen.size)):
             raise SpecError(
-                f"`preprocessing:` comes to crop {_sides(seen.size)} of resize {_sides(seen.resize)}, which leaves black "
+                f"`preprocessing:` is crop {_sides(seen.size)} of resize {_sides(seen.resize)}, which leaves black "
                 "around every image: state both `resize` and `crop`"
             )
         return Preprocessing(seen, mean, std)
