@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyechart.commands import main as cli
 from eyechart.reports.figures.figure import read_csv
-from eyechart.reports.report import claim_id, read_report
+from eyechart.reports.pages.allure import HOW, PageError, generate, generator, models_of
+from eyechart.reports.report import read_report
 from eyechart.reports.sentence import deciding_sentences
 from tests.harness import ROOT, Judged, run_pytest
 
@@ -31,16 +33,28 @@ pytestmark = [
 ]
 
 
-def recording(path: Path, right: float, seed: int) -> Path:
-    """Write 500 answers of four classes, almost sure of each, right in so many."""
+COLORS = {"cat": (220, 30, 30), "dog": (30, 30, 220)}
+"""Class → what its images look like, of a set whose pixels are there."""
+
+
+def recording(path: Path, classes: list[str], keys: list[str], right: float, seed: int) -> Path:
+    """Write an answer to each image, almost sure of it, right in so many; images show one class after the other."""
     draw = np.random.default_rng(seed)
-    labels = np.arange(500) % len(CLASSES)
-    answers = np.where(draw.random(500) < right, labels, (labels + 1) % len(CLASSES))
-    table = np.full((500, len(CLASSES)), 0.01)
-    table[np.arange(500), answers] = 0.97
-    keys = [f"{row:04} {EVIL}" if row < 9 else f"{row:04}.png" for row in range(500)]
+    labels = np.arange(len(keys)) % len(classes)
+    answers = np.where(draw.random(len(keys)) < right, labels, (labels + 1) % len(classes))
+    table = np.full((len(keys), len(classes)), 0.03 / (len(classes) - 1))
+    table[np.arange(len(keys)), answers] = 0.97
     np.savez(path, keys=keys, labels=labels, probabilities=table)
     return path
+
+
+def photographs(folder: Path) -> list[str]:
+    """Write 30 images of each class; returns their names."""
+    names = [f"{name}/{number}.png" for number in range(30) for name in COLORS]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), COLORS[name.partition("/")[0]]).save(folder / name)
+    return names
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +63,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     folder = tmp_path_factory.mktemp("browser")
     sets = {name: {"role": role, "label_space": {"names": CLASSES}}
             for name, role in (("photos", "validation"), ("sketches", "shifted"))}  # fmt: skip
+    named = [f"{row:04} {EVIL}" if row < 9 else f"{row:04}.png" for row in range(500)]
+    told = dict.fromkeys(sets, (CLASSES, named, 0.0)) | {
+        "pictures": (list(COLORS), photographs(folder / "pictures"), 0.65)
+    }
+    sets["pictures"] = {"role": "shifted", "reader": "folder", "path": str(folder / "pictures"),
+                        "label_space": {"names": list(COLORS)}}  # fmt: skip
     models = {}
     for seed, (name, right) in enumerate({MODEL: 0.7, "old": 0.72}.items()):
-        files = {each: str(recording(folder / f"{seed}-{each}.npz", right, seed)) for each in sets}
+        files = {each: str(recording(folder / f"{seed}-{each}.npz", classes, keys, right - less, seed))
+                 for each, (classes, keys, less) in told.items()}  # fmt: skip
         models[name] = {"source": "recorded", "predictions": files}
     zoo = folder / "models.yaml"
     zoo.write_text(json.dumps({"zoos": {"recorded": {"image_sets": sets, "models": models}}}))
@@ -194,26 +215,66 @@ def test_it_is_read_by_the_keyboard(page):
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
 
 
-def test_a_red_cell_leads_to_its_pictures(browser, run, tmp_path):
-    """Images that a run left beside a claim stand in its evidence: what was shown, what was answered."""
-    reports = shutil.copytree(run.reports, tmp_path / "reports")
-    figures = reports / "figures"
-    Image.fromarray(np.full((8, 8, 3), 200, np.uint8)).save(figures / "shown.png")
-    failed = next(claim for claim in read_report(reports).claims if claim.verdict == "fail")
-    index = json.loads((figures / "index.json").read_text())
-    shown = {"key": EVIL, "label": EVIL, "answer": "dog", "confidence": 0.97, "thumbnail": "shown.png", "changed": None,
-             "sentence": EVIL}  # fmt: skip
-    index["pictures"] = {claim_id(failed): [shown, {**shown, "thumbnail": "../../secret.png"}]}
-    (figures / "index.json").write_text(json.dumps(index))
-    assert cli.main(["report", "--no-allure", "--reports", str(reports)]) == 0
-    shutil.rmtree(figures)
+PIXEL = """(image) => {
+  const canvas = document.createElement('canvas').getContext('2d')
+  canvas.drawImage(image, 0, 0, 1, 1)
+  return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3)
+}"""
+"""The first pixel of an image, as the page shows it."""
+
+
+def test_a_red_cell_leads_to_images_of_the_set(page):
+    """Those that were answered wrong, as their files are: of this class's color, named beside what was answered."""
+    page.locator(".matrix a.fail").first.click()
+    shown = page.locator(":target .gallery li")
+    assert shown.count() == 8
+    for number in range(8):
+        words = shown.nth(number).inner_text()
+        label, answer = ("cat", "dog") if "shows cat" in words else ("dog", "cat")
+        assert f"shows {label}: answered {answer} (97% sure)" in words
+        pixel = shown.nth(number).locator("img").evaluate(PIXEL)
+        assert np.abs(np.subtract(pixel, COLORS[label])).max() < 8, "JPEG keeps a plain color nearly as it is"
+
+
+@pytest.fixture(scope="module")
+def allure(run: Judged) -> Path:
+    """Allure's page of the same run; skipped, with the reason, where Node.js or npm's registry is not there."""
+    command = generator()
+    if command is None:
+        pytest.skip(HOW)
+    try:
+        results = run.reports / "allure-results"
+        return generate(command, results, run.reports / "allure", models_of(read_report(run.reports).run))
+    except PageError as error:
+        if re.search("ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENOTCACHED", str(error)):
+            pytest.skip(f"Allure's generator cannot be fetched: {error}")
+        raise
+
+
+def test_allure_counts_as_passed_only_what_passed_and_asks_for_nothing(browser, run, allure):
+    """Undecided and blocked claims are broken there, so that its rate of success is not theirs; no request is made."""
+    count = Counter(record["verdict"] for record in run.claims)
     opened = browser.new_page()
-    opened.goto((reports / "index.html").as_uri())
-    opened.locator(".matrix a.fail").first.click()
-    gallery = opened.locator(".gallery").first
-    assert gallery.locator("li").count() == 2
-    assert gallery.locator("img").count() == 1
-    assert gallery.locator("img").evaluate("(image) => image.naturalWidth") == 8
-    assert "alert(" in gallery.inner_text()
-    assert opened.locator("script").count() == 0
+    requests: list[str] = []
+    opened.on("request", lambda request: requests.append(request.url))
+    opened.goto(allure.as_uri())
+    told = {}
+    for status in ("passed", "failed", "broken"):
+        item = opened.get_by_test_id(f"metadata-item-{status}")
+        told[status] = int(item.get_by_test_id("metadata-value").inner_text())
+    open_claims = count["inconclusive"] + count["blocked"]
+    assert told == {"passed": count["pass"], "failed": count["fail"], "broken": open_claims}
+    assert open_claims > 0
+    words = {"pass": "passed", "fail": "failed", "not_applicable": "skipped"}
+    expected = {record["test"].partition("::")[2]: words.get(record["verdict"], "broken") for record in run.claims}
+    leaves = opened.get_by_test_id("tree-leaf")
+    shown = {
+        leaves.nth(number).get_by_test_id("tree-leaf-title").inner_text(): leaves.nth(number)
+        .locator("[data-testid^=tree-leaf-status-]").get_attribute("data-testid").removeprefix("tree-leaf-status-")
+        for number in range(leaves.count())
+    }  # fmt: skip
+    assert len(shown) > open_claims
+    assert shown == {name: expected[name] for name in shown}
+    opened.wait_for_load_state("networkidle")
+    assert [url for url in requests if not url.startswith(("data:", "blob:", allure.as_uri()))] == []
     opened.close()

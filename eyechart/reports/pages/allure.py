@@ -49,6 +49,7 @@ def generate(command: Sequence[str], results: Path, output: Path, models: Sequen
         environment = {
             **os.environ,
             "PATH": os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")]),
+            "npm_config_prefer_offline": "true",  # the version is fixed: what npm has fetched once is what is wanted
         }
         try:
             ran = subprocess.run(  # noqa: S603  # the generator that `generator` found
