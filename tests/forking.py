@@ -169,7 +169,7 @@ if __name__ == "__main__":
         importlib.import_module("anyio._backends._asyncio")
     importlib.import_module("eyechart.reports.pages.page").templates().get_template("index.html.jinja")
     # else pytest warns that it came too late to rewrite the assertions of what it takes for a plugin
-    for name in ("hypothesis", "_hypothesis_globals"):
+    for name in {"anyio", "hypothesis", "_hypothesis_globals"} & sys.modules.keys():
         sys.modules[name].__doc__ = "PYTEST_DONT_REWRITE"
     gc.freeze()
     serve(socket.socket(fileno=0))

@@ -43,9 +43,9 @@ def test_no_answer_depends_on_how_many_images_come_at_once(photos, tmp_path, mon
     """Batches are cut at the same images whether they come one by one or all together."""
     for at_once in (5, 18, COUNT):
 
-        def together(images, rows, looks, at_once=at_once) -> Iterator[Seen]:
+        def together(images, rows, looks, crops, at_once=at_once) -> Iterator[Seen]:
             for start in range(0, len(rows), at_once):
-                yield see(images, rows[start : start + at_once], looks)
+                yield see(images, rows[start : start + at_once], looks, crops)
 
         monkeypatch.setattr("eyechart.predict.chunk.see_one_by_one", together)
         assert tables(predicted(photos, tmp_path / f"{at_once}", NEEDS, workers=0), NEEDS) == read_here

@@ -68,6 +68,8 @@ def test_pytest_and_subcommands_find_the_same(project, monkeypatch, capsys):
         "engine": "local",
         "precision": "fp32",
         "inconclusive": "report",
+        "compile": False,
+        "crop_cache": None,
     }
     here = project / "src"
     config = SimpleNamespace(rootpath=project, inipath=None, option=SimpleNamespace(**options),

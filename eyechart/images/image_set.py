@@ -29,6 +29,7 @@ class ImageSet:
     fingerprint  digest of pixels, keys and labels, which identify predictions: two sets with one are the same images
     read         row numbers → raw images
     digests      row numbers → digests of the bytes of those images' files; None where images have no files
+    orientation  how the files were turned when decoded; empty where images have no files
     limit        how many images a `--limit` left of the declared set, or None
     also         key → further classes that are right for that image, besides its label
     of           name of the image set that this one is a part of, whose predictions it shares; or empty
@@ -54,6 +55,7 @@ class ImageSet:
     notes: tuple[str, ...] = ()
     has_pixels: bool = True
     digests: Callable[[Ints], list[str]] | None = field(default=None, repr=False)
+    orientation: str = ""
 
     def __len__(self) -> int:
         """Count the images."""

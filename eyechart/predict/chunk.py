@@ -21,6 +21,7 @@ from eyechart.images.image_set import ImageSet
 from eyechart.images.views import ORIGINAL, View
 from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import Job, forward
+from eyechart.predict.crops import Crops
 from eyechart.predict.needs import FEATURES
 from eyechart.predict.pace import Pace
 from eyechart.predict.run import Cost
@@ -46,7 +47,7 @@ class Chunk:
     """Some images of a set, and the jobs that ask for answers to them.
 
     `refuse` is told which job cannot be answered, and why; the others go on. With a thread `beside`, batches are
-    answered there while the next ones come in.
+    answered there while the next ones come in. `crops` of images that were seen before are taken from there, and kept.
     """
 
     images: ImageSet
@@ -56,6 +57,7 @@ class Chunk:
     cost: Cost
     refuse: Callable[[Job, BlockedError | NotApplicableError], None]
     beside: Executor | None = None
+    crops: Crops | None = None
 
     def __post_init__(self) -> None:
         """Group jobs by view and geometry."""
@@ -96,11 +98,14 @@ class Chunk:
         if not self._looks:
             return
         looks = tuple(self._looks.values())
-        for each in see_one_by_one(self.images, self.rows, self.looks) if seen is None else seen:
+        for each in see_one_by_one(self.images, self.rows, self.looks, self.crops) if seen is None else seen:
             if each.fault:
                 raise BlockedError(each.fault)
+            rows = self.rows[len(self._sizes) : len(self._sizes) + len(each.sizes)]
+            if self.crops:
+                self.crops.keep(self.images, rows, self.looks, each.sizes, each.crops)
             self._sizes += each.sizes
-            self.cost.images_read += len(each.sizes)
+            self.cost.images_read += len(each.sizes) - each.kept
             self.pace.reading(self.images.name, len(each.sizes) * len(looks), each.seconds)
             for look, crops, fault in zip(looks, each.crops, each.faults, strict=True):
                 self._take(look, crops, fault, last=len(self._sizes) == len(self.rows))

@@ -13,6 +13,7 @@ from eyechart.errors import BlockedError, NotApplicableError
 from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import Job, features_table, predictions_table
 from eyechart.predict.chunk import Chunk
+from eyechart.predict.crops import Crops, limit_of
 from eyechart.predict.feeding import Feed, Reader, workers_that_pay
 from eyechart.predict.needs import FEATURES
 from eyechart.predict.pace import Pace
@@ -55,6 +56,7 @@ class LocalEngine:
     pace: Pace
     _feed: Feed | None = None
     _beside: Executor | None = None
+    _crops: Crops | None = None
 
     def answers(self, leases: Iterable[Lease], refuse: Refuse) -> Iterator[tuple[Job, Ints, pa.Table]]:
         """Answer lease by lease; images that cannot be read refuse the jobs of their lease, and no other."""
@@ -78,7 +80,7 @@ class LocalEngine:
         """Chunks whose images were all seen; with a thread that answers, each when the next one was seen, too."""
         waiting: deque[Chunk] = deque()
         for chunk, seen in self._fed(chunks):
-            chunk.beside = self._beside
+            chunk.beside, chunk.crops = self._beside, self._crops
             chunk.leave_out(refused)
             try:
                 chunk.see(seen)
@@ -97,11 +99,15 @@ class LocalEngine:
         first = next(chunks, None)
         if first is None:
             return
-        workers = self.run.settings.workers
+        run, workers = self.run, self.run.settings.workers
+        accelerated = any(job.checkpoint.accelerated for job in first.jobs)
         if workers is None:
-            workers = workers_that_pay(accelerated=any(job.checkpoint.accelerated for job in first.jobs))
+            workers = workers_that_pay(accelerated=accelerated)
+        limit = limit_of(run.settings.crop_cache, accelerated=accelerated)
+        if limit and self._crops is None:
+            self._crops = Crops(run.store.root, limit, run.store.tell)
         if workers and self._feed is None:
-            self._feed = Feed(Reader(self.run.zoo, self.run.settings), workers)
+            self._feed = Feed(Reader(run.zoo, run.settings, takes_kept=bool(limit)), workers)
         if self._feed and self._beside is None:
             self._beside = ThreadPoolExecutor(1)
         chunks = itertools.chain([first], chunks)

@@ -24,6 +24,7 @@ import numpy as np
 from eyechart.errors import BlockedError
 from eyechart.images.image_set import ImageSet
 from eyechart.measures.predictions import Ints
+from eyechart.predict.crops import Crops
 from eyechart.predict.locating import Locator
 from eyechart.predict.run import Run, Settings
 from eyechart.predict.seeing import Looks, Seen, see
@@ -75,22 +76,25 @@ class Order:
 class Reader:
     """What a worker does. It is sent to each; the image sets are indexed there."""
 
-    def __init__(self, zoo: Zoo, settings: Settings) -> None:
-        """Read image sets of a zoo."""
+    def __init__(self, zoo: Zoo, settings: Settings, *, takes_kept: bool = False) -> None:
+        """Read image sets of a zoo; crops that are kept are taken where that is asked for."""
         self._zoo, self._settings = zoo, settings
+        self._takes_kept = takes_kept
+        self._crops: Crops | None = None
         self._locator: Locator | None = None
 
     def __getitem__(self, order: Order) -> Seen:
         """See what was ordered. What cannot be read comes back as a fault, in words."""
         if self._locator is None:
             self._locator = Locator(Run(self._zoo, self._settings), Progress(io.StringIO()))
+            self._crops = Crops(self._settings.store) if self._takes_kept else None
         try:
             images = self._locator.images(order.image_set)
         except BlockedError as error:
             return Seen(fault=str(error))
         if images.fingerprint != order.fingerprint:
             return Seen(fault=f"image set {order.image_set!r} changed while it was being answered: run again")
-        return see(images, order.rows, order.looks)
+        return see(images, order.rows, order.looks, self._crops)
 
 
 def _shared(seen: Any) -> Any:

@@ -40,7 +40,8 @@ class Settings:
 
     `images` is where relative paths of image sets start (`--data`); `limit` keeps a seeded subset of each set;
     `engine` is where predictions are made, here (`local`) or on the machines of a cluster (`ray`); `workers` processes
-    read images for one that answers, None for as many as pay.
+    read images for one that answers, None for as many as pay; `crop_cache` is how many GB of crops are kept from run to
+    run, None for what pays.
     """
 
     store: Path
@@ -50,6 +51,7 @@ class Settings:
     limit: int | None = None
     engine: str = "local"
     workers: int | None = None
+    crop_cache: float | None = None
 
 
 @dataclass

@@ -13,6 +13,7 @@ from eyechart.errors import BlockedError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.views import View
 from eyechart.measures.predictions import Ints
+from eyechart.predict.crops import Crop, Crops, Shelf
 
 if TYPE_CHECKING:
     from eyechart.checkpoints.preprocessing import Geometry
@@ -29,6 +30,7 @@ class Seen:
     sizes    (height, width) of each raw image
     crops    look → its crops, of one image each
     faults   look → why it shows nothing of one of them, or empty
+    kept     how many were taken from crops that were kept
     fault    why an image cannot be read, or empty
     seconds  what it took
     """
@@ -38,13 +40,22 @@ class Seen:
     faults: list[str] = field(default_factory=list)
     fault: str = ""
     seconds: float = 0.0
+    kept: int = 0
 
 
-def see(images: ImageSet, rows: Ints, looks: Looks) -> Seen:
-    """Read some images, each once, and crop them; one is held at a time."""
+def see(images: ImageSet, rows: Ints, looks: Looks, crops: Crops | None = None) -> Seen:
+    """Read some images, each once, and crop them, unless their `crops` are kept; one is held at a time."""
     started = time.perf_counter()
     seen = Seen([], [[] for _ in looks], ["" for _ in looks])
+    shelves = crops.shelves(images, looks) if crops else []
     for row in rows:
+        kept = _kept(shelves, images, row)
+        if kept:
+            seen.kept += 1
+            seen.sizes.append(kept[0].raw)
+            for number, crop in enumerate(kept):
+                seen.crops[number].append(crop.pixels)
+            continue
         try:
             (raw,) = images.read(np.array([row]))
         except BlockedError as error:
@@ -64,7 +75,21 @@ def see(images: ImageSet, rows: Ints, looks: Looks) -> Seen:
     return seen
 
 
-def see_one_by_one(images: ImageSet, rows: Ints, looks: Looks) -> Iterator[Seen]:
+def _kept(shelves: Sequence[Shelf], images: ImageSet, row: int) -> list[Crop]:
+    """The crops of an image, where those of all looks are kept."""
+    if not shelves or images.digests is None:
+        return []
+    (image,) = images.digests(np.array([row]))
+    crops = []
+    for shelf in shelves:
+        crop = shelf.get(image)
+        if crop is None:
+            return []
+        crops.append(crop)
+    return crops
+
+
+def see_one_by_one(images: ImageSet, rows: Ints, looks: Looks, crops: Crops | None = None) -> Iterator[Seen]:
     """See images in this process."""
     for row in rows:
-        yield see(images, np.array([row]), looks)
+        yield see(images, np.array([row]), looks, crops)

@@ -85,6 +85,7 @@ def assemble(name: str, spec: PixelsEntry, space: LabelSpace, listed: Listed) ->
         unreadable=tuple(unreadable),
         notes=tuple(filter(None, [left_out, _copies(keys, content), *listed.notes, _classes_without(space, labels)])),
         digests=lambda wanted: [content[row] for row in wanted],
+        orientation=spec.orientation,
     )
 
 

@@ -45,7 +45,8 @@ def invariances(judged: Judged) -> Iterator[Figure]:
             own = [claim for claim in claims if claim.model == model]
             before = judged.evidence(own[0]).predictions
             under = {view: each for claim in own for view, each in judged.evidence(claim).under.items()}
-            starts = {kind: _start(judged, before, kind) for kind in KINDS}
+            kinds: set[str] = {View.parse(view).kind for view in under}
+            starts = {kind: _start(judged, before, kind) for kind in kinds}
             for place, rows in _curves(before, under, own, starts):
                 panels[place] += rows
             for place, rows in _of_baseline(judged, own, starts, shown):
