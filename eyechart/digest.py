@@ -39,7 +39,10 @@ def mark_of(path: Path) -> Mark:
     A program that edits a file in place can set the time of its last write, but on POSIX not that of its last change.
     A link to nothing has the mark of the link.
     """
-    status = path.stat() if path.exists() else path.lstat()
+    try:
+        status = path.stat()
+    except OSError:
+        status = path.lstat()
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 

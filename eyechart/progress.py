@@ -70,15 +70,15 @@ class Progress:
         self._told = now
         done = min(max(self._stepped, self._stored + self._answered), self._total)
         rate = (done - self._stored) / (now - self._started)
-        left = f"{_duration((self._total - done) / rate)} left" if rate else "nothing new yet"
+        left = f"{duration((self._total - done) / rate)} left" if rate else "nothing new yet"
         line = f"{what}: {done:,} of {self._total:,} answers, {rate:,.0f} a second, {left}"
         self.note(line)
         if not self._stream.isatty():
             self.say(line)
 
 
-def _duration(seconds: float) -> str:
-    """`40 s`, `12 min`, `3.5 h`."""
+def duration(seconds: float) -> str:
+    """Write seconds as `40 s`, `12 min` or `3.5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

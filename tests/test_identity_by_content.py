@@ -9,7 +9,9 @@ import pytest
 
 from eyechart.digest import known_digest
 from eyechart.errors import BlockedError
+from eyechart.images import files
 from eyechart.predict.needs import Need
+from eyechart.store import Store
 from tests.image_files import encoded, folder, put
 from tests.recordings import judged
 
@@ -122,6 +124,32 @@ def edit_in_place(path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows tells when a file was created, not when it was changed")
+def test_files_are_not_read_again_after_a_run_that_was_cut_short(tmp_path, monkeypatch):
+    """What is known is kept every few files, and how far it is told."""
+    folder(tmp_path / "images", [f"dark/{number}.png" for number in range(7)])
+    paths, told = sorted((tmp_path / "images/dark").iterdir()), []
+    store = Store(tmp_path / "store", told.append)
+    monkeypatch.setattr(files, "KEPT_AT_ONCE", 3)
+    monkeypatch.setattr(files, "EVERY", 0.0)
+    read: list[str] = []
+
+    def look(path):
+        if path.name == "6.png" and "6.png" not in read:
+            read.append(path.name)
+            raise KeyboardInterrupt
+        read.append(path.name)
+        return files.image_facts(path)
+
+    with pytest.raises(KeyboardInterrupt):
+        files.facts_of(tmp_path / "images", paths, store, look)
+    assert told[0].startswith(f"{tmp_path / 'images'}: 1 of 7 files read, ")
+    read.clear()
+    read.append("6.png")
+    facts = files.facts_of(tmp_path / "images", paths, store, look)
+    assert sorted(read) == ["6.png", "6.png"]
+    assert facts == [files.image_facts(path) for path in paths]
+
+
 def test_an_image_edited_in_place_is_seen(tmp_path, first):
     """Its name, size, time of the last write and inode are those from before; the system tells that it was changed."""
     edit_in_place(tmp_path / "images" / FILES[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import io
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eyechart.errors import SpecError
+from eyechart.errors import SpecError, StoreError
 from eyechart.judge.gates.pins import save
 from eyechart.measures.awaiting import AwaitedError
 from eyechart.predict import answering
@@ -195,3 +196,21 @@ def test_what_was_answered_survives_an_interruption_and_other_means_begin_anew(b
     assert other.answer({SOURCE: np.arange(401)})
     assert other.run.cost.answers == 401
     assert not leftovers(other.run.store.root, [other.run.zoo])  # the next looks go on from there
+
+
+def test_a_store_that_cannot_be_written_is_judged_as_far_as_looks_went(begun, monkeypatch):
+    """What they asked for is there, and nothing is written; more is an error that names the option."""
+    looked, _ = begun("looked")
+    looked.answer({SOURCE: np.arange(40)})
+
+    def refused(*_: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("eyechart.store.holding.holding", refused)
+    for name in ("begin", "write_json", "write_part", "finish"):
+        monkeypatch.setattr(Store, name, refused)
+    again, _ = begun("looked")
+    assert again.run.cost.needed == 40
+    assert again.run.address(Need(*SOURCE)) == looked.run.address(Need(*SOURCE))
+    with pytest.raises(StoreError, match=r"\(Read-only file system\). Give another folder: --store DIR"):
+        again.answer({SOURCE: np.arange(41)})

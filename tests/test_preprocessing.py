@@ -14,7 +14,7 @@ from eyechart.checkpoints.entries import PreprocessingEntry
 from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.checkpoints.sources import open_clip as open_clip_source
 from eyechart.checkpoints.sources import timm as timm_source
-from eyechart.errors import BlockedError
+from eyechart.errors import BlockedError, SpecError
 from eyechart.images.views import black_shift, relative_resolution, resolution, scale
 from tests.torch_models import photos
 
@@ -110,6 +110,16 @@ def test_a_stated_preprocessing_is_what_timm_makes_of_it(mode, share, size):
     preprocessing = Preprocessing(Geometry(None, None), (), ()).overridden(stated)
     for picture in photos():
         assert np.array_equal(preprocessing.geometry.apply([picture])[0], through(steps, picture)), picture.shape
+
+
+def test_a_crop_of_more_than_there_is_must_be_meant():
+    """A crop alone that is larger than the model's own resize is an error; both together are what somebody says."""
+    own = Preprocessing(Geometry((160, 160), (168, 168)), (0.5,) * 3, (0.5,) * 3)
+    for alone in ({"crop": 224}, {"resize": [200, 128]}):
+        with pytest.raises(SpecError, match=r"is crop .* of resize .*: state both `resize` and `crop`"):
+            own.overridden(PreprocessingEntry(**alone))
+    assert own.overridden(PreprocessingEntry(crop=448, resize=389)).geometry.resize == (389, 389)
+    assert own.overridden(PreprocessingEntry(crop=128)).geometry.size == (128, 128)
 
 
 def test_a_border_is_mean_gray_unless_stated():

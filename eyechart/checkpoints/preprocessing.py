@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from eyechart.checkpoints.entries import CropMode, Interpolation, PreprocessingEntry
-from eyechart.errors import BlockedError
+from eyechart.errors import BlockedError, SpecError
 from eyechart.images.views import Image, View
 
 Batch: TypeAlias = NDArray[np.uint8]
@@ -153,7 +154,10 @@ class Preprocessing:
         return f"{geometry.mode} crop {size} of {resize}, {geometry.interpolation}, mean {mean}, std {std}"
 
     def overridden(self, entry: PreprocessingEntry) -> Preprocessing:
-        """Replace the parts that `models.yaml` states; a number of pixels stands for a square."""
+        """Replace the parts that `models.yaml` states; a number of pixels stands for a square.
+
+        Raises SpecError where one of `resize` and `crop` is stated and the crop then is of more than there is.
+        """
         stated = {key: value for key, value in entry.model_dump().items() if value is not None}
         geometry: dict[str, Any] = {}
         for key, part in (("crop", "size"), ("resize", "resize")):
@@ -165,7 +169,14 @@ class Preprocessing:
         mean, std = stated.get("mean", self.mean), stated.get("std", self.std)
         if stated.get("crop_mode") == "border" and "fill" not in stated:
             geometry["fill"] = gray_of(mean)
-        return Preprocessing(replace(self.geometry, **geometry), mean, std)
+        seen = replace(self.geometry, **geometry)
+        alone = len({"resize", "size"} & geometry.keys()) == 1
+        if alone and seen.size and seen.resize and any(map(operator.lt, seen.resize, seen.size)):
+            raise SpecError(
+                f"`preprocessing:` is crop {_sides(seen.size)} of resize {_sides(seen.resize)}, which leaves black "
+                "around every image: state both `resize` and `crop`"
+            )
+        return Preprocessing(seen, mean, std)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Preprocessing:

@@ -38,7 +38,7 @@ def _check_data(options: argparse.Namespace) -> int:
     where = placed(options)
     settings = Settings(where.store.resolve(), images_at(options.data or os.environ.get("EYECHART_IMAGES"), Path.cwd()))
     zoo = Run(read_zoo(where.models, options.zoo, usual="paper"), settings).zoo
-    store = Store(settings.store)
+    store = Store(settings.store, say)
     for name in options.sets or ():
         if name not in zoo.image_sets:
             raise SpecError(f"--set {name!r} is not in zoo {zoo.name!r}: {nearest(name, zoo.image_sets)}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,14 @@ import pyarrow as pa
 from eyechart.digest import Mark, bytes_digest, digest, file_digest, mark_of
 from eyechart.errors import BlockedError, StoreError
 from eyechart.images import decoding
+from eyechart.progress import EVERY, duration
 from eyechart.store import Store
 
 WORKERS = 8
 """Threads that read and check files; reading waits for the disk, and Pillow decodes outside Python's lock."""
+
+KEPT_AT_ONCE = 50_000
+"""Files after which what is known is kept, so that a run that is cut short need not read them all again."""
 
 _COLUMNS = ("path", "size", "modified", "changed", "inode", "digest", "fault")
 
@@ -66,15 +71,30 @@ def facts_of(
     """Facts of files under `root`, from the store where a file has kept its size, times and inode."""
     name = f"files/{digest(str(root), look.__name__)}.parquet"
     known = _read(name, store)
-    marks = [(os.path.relpath(path, root), mark_of(path)) for path in paths]
+    marks = [(key, mark_of(path)) for key, path in zip(keys_of(paths, root), paths, strict=True)]
     todo = [row for row, mark in enumerate(marks) if mark not in known]
+    started = told = time.monotonic()
     with ThreadPoolExecutor(WORKERS) as pool:
-        for row, facts in zip(todo, pool.map(look, [paths[row] for row in todo]), strict=True):
-            known[marks[row]] = facts
-    facts_in_order = [known[mark] for mark in marks]
-    if todo:
-        _write(name, marks, facts_in_order, store)
-    return facts_in_order
+        for start in range(0, len(todo), KEPT_AT_ONCE):
+            rows = todo[start : start + KEPT_AT_ONCE]
+            for done, (row, facts) in enumerate(
+                zip(rows, pool.map(look, [paths[row] for row in rows]), strict=True), start + 1
+            ):
+                known[marks[row]] = facts
+                if (now := time.monotonic()) - told >= EVERY:
+                    told, rate = now, done / (now - started)
+                    left = duration((len(todo) - done) / rate)
+                    store.tell(f"{root}: {done:,} of {len(todo):,} files read, {rate:,.0f} a second, {left} left")
+            _write(name, {mark: known[mark] for mark in marks if mark in known}, store)
+    return [known[mark] for mark in marks]
+
+
+def keys_of(paths: Sequence[Path], root: Path) -> list[str]:
+    """Name files by their paths under a folder, of which they are part; a million of them in a second."""
+    start = f"{root}{os.sep}"
+    texts = [str(path) for path in paths]
+    keys = [text[len(start) :] if text.startswith(start) else os.path.relpath(text, root) for text in texts]
+    return keys if os.sep == "/" else [key.replace(os.sep, "/") for key in keys]
 
 
 _Row = tuple[str, Mark]
@@ -90,8 +110,8 @@ def _read(name: str, store: Store) -> dict[_Row, Facts]:
     return {}
 
 
-def _write(name: str, marks: Iterable[_Row], facts: Iterable[Facts], store: Store) -> None:
-    rows = [(path, *mark, each.digest, each.fault) for (path, mark), each in zip(marks, facts, strict=True)]
+def _write(name: str, known: Mapping[_Row, Facts], store: Store) -> None:
+    rows = [(path, *mark, each.digest, each.fault) for (path, mark), each in known.items()]
     # a read-only store can still be judged from; its next reader looks again, as after a name that is no text
     with contextlib.suppress(StoreError, UnicodeEncodeError):
         table = pa.table({column: [row[position] for row in rows] for position, column in enumerate(_COLUMNS)})

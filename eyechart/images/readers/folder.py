@@ -14,7 +14,7 @@ from pydantic import model_validator
 from eyechart.errors import BlockedError
 from eyechart.images.decoding import suffixes
 from eyechart.images.entries import PixelsEntry
-from eyechart.images.files import facts_of
+from eyechart.images.files import facts_of, keys_of
 from eyechart.images.ground_truth import labeled, read_ground_truth
 from eyechart.images.image_set import ImageSet
 from eyechart.images.joining import match
@@ -80,11 +80,6 @@ def read(name: str, spec: FolderSet, around: Around) -> ImageSet:
         annotations = _annotated(name, table, images)
         images = replace(images, annotations={**annotations, **images.annotations})  # the folders' own count more
     return assemble(name, spec, space, replace(images, notes=notes))
-
-
-def keys_of(paths: Sequence[Path], root: Path) -> list[str]:
-    """Name files by their paths under a folder."""
-    return [path.relative_to(root).as_posix() for path in paths]
 
 
 def by_folder(name: str, root: Path, paths: Sequence[Path], space: LabelSpace) -> list[int]:
@@ -172,10 +167,11 @@ def contents_of(root: Path, depth: int | None, known: Collection[Path | None] = 
     Raises OSError for a link that leads back to a folder it is in.
     """
     contents = Contents([], [], [])
-    for path in sorted(files_under(root)):
+    above = len(root.parts)
+    for path in sorted(files_under(root), key=lambda path: path.parts):
         hidden = path.name.startswith(".")
         if path.suffix.lower() in suffixes():
-            at_depth = depth in (None, len(path.relative_to(root).parts)) and not hidden
+            at_depth = depth in (None, len(path.parts) - above) and not hidden
             (contents.images if at_depth else contents.elsewhere).append(path)
         elif not hidden and path not in known:
             contents.others.append(path)
