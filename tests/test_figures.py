@@ -5,18 +5,26 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyechart.errors import BlockedError
+from eyechart.judge.evidence import Evidence
+from eyechart.judge.gates.baseline import StoredTables, ZooModel
+from eyechart.judge.verdict import Verdict
 from eyechart.reports.figures import drawing, writing
 from eyechart.reports.figures.drawing import KINDS, drawn
 from eyechart.reports.figures.figure import as_csv, file_name, number, read_csv
+from eyechart.reports.figures.judged import Judged
 from eyechart.reports.figures.style import CROSSES, MARKS, drawing_style, series_in
 from eyechart.reports.figures.writing import draw_figures
 from eyechart.reports.report import write_text
+from tests.test_pages import claim
 
 EVIL = [
     "<script>alert('&\"')</script>",
@@ -146,6 +154,36 @@ def test_a_baseline_is_told_from_models_without_color(kind):
     assert list(looks) == [("old", ""), ("vit", ""), ("vit", "yes")]
     assert [mark for _, mark in looks.values()] == [*MARKS[:2], CROSSES[0]]
     assert "stroke-dasharray" in text
+
+
+def of_baseline(models: tuple[str, ...], baseline: object) -> list[dict]:
+    """Rows beside two claims about each of two models, of which the baseline cannot answer the second."""
+    verdicts = [
+        claim(model, behavior=f"test_a.py::test_{each}") for model in ("vit", "net") for each in ("kept", "lost")
+    ]
+    claims = [SimpleNamespace(model=each.model, behavior=each.behavior, versus=None, subject=None, search=None)
+              for each in verdicts]  # fmt: skip
+
+    def rows_of(named: str, about: Verdict, _: Evidence) -> list[dict[str, str]]:
+        if about.behavior.endswith("lost"):
+            raise BlockedError("the baseline holds no predictions of it")
+        return [{"model": named, "baseline": ""}]
+
+    return Judged(SimpleNamespace(), claims, verdicts, models, SimpleNamespace, baseline).of_baseline(verdicts, rows_of)
+
+
+def test_a_baseline_is_left_out_where_it_has_no_answers_or_is_shown_anyway():
+    """One series where it is one model, whatever it is beside; of a pin of several, that of each model's name."""
+    old = {"model": "old", "baseline": "yes"}
+    assert of_baseline(("vit", "net"), None) == []
+    assert of_baseline(("vit", "net"), ZooModel("old", SimpleNamespace())) == [old]
+    assert of_baseline(("vit", "net", "old"), ZooModel("old", SimpleNamespace())) == []
+    one, two = (Path(), {"model": "vit"}), (Path(), {"model": "net"})
+    assert of_baseline(("vit", "net"), StoredTables("old", [one])) == [old]
+    assert [row["model"] for row in of_baseline(("vit", "net"), StoredTables("old", [one, two]))] == [
+        "old, vit",
+        "old, net",
+    ]
 
 
 def test_a_users_own_style_stays_and_changes_nothing():

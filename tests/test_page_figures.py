@@ -67,6 +67,20 @@ def test_an_index_that_is_none_costs_its_figures_only(tmp_path, text):
     assert "may ship" in report_page(Report(RUN, (claim(),)), tmp_path)
 
 
+def test_images_beyond_the_page_s_room_are_named(tmp_path, monkeypatch):
+    """The first image of each claim has its pixels before the second of any; how many are left out is said."""
+    monkeypatch.setattr("eyechart.reports.pages.figures.IMAGES_BYTES", 25)
+    one, two = claim(outcome=Outcome.FAIL), claim("net", Outcome.FAIL)
+    shown = {"label": "cat", "answer": "dog", "confidence": None, "thumbnail": "p.png", "changed": None, "sentence": ""}
+    pictures = {claim_id(each): [{**shown, "key": f"{each.model}{at}"} for at in range(2)] for each in (one, two)}
+    figures(tmp_path, pictures=pictures)
+    (tmp_path / "figures" / "p.png").write_bytes(b"0123456789")
+    read = Text(report_page(Report(RUN, (one, two)), tmp_path))
+    assert [given["alt"] for tag, given in read.tags if tag == "img"] == ["vit0", "net0"]
+    assert "Of 2 images only the names are here" in read.text
+    assert all(f"cat, answered dog {each.model}1" in read.text for each in (one, two))
+
+
 def test_images_and_classes_stand_where_they_belong(tmp_path):
     """Of an open claim in its evidence, of an excused one below its table; no file but a picture of its folder."""
     broken, excused = claim(outcome=Outcome.FAIL), claim("net", Outcome.FAIL, known_failure="Planned.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-SIGNS = 12
+SIGNS = 10
 """Characters that all labels of a panel's axis have together at most."""
 
 SPREAD = 0.022

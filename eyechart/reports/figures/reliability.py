@@ -94,4 +94,4 @@ def _baseline(above: Axes, below: Axes, rows: Sequence[Written]) -> None:
         [number(row, "confidence") for row in filled], [number(row, "accuracy") for row in filled],
         "x", color=INK, label=label_of((rows[0]["model"], "yes")),
     )  # fmt: skip
-    below.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.1)
+    below.legend(loc="lower right", handletextpad=0.2, borderaxespad=0.1)

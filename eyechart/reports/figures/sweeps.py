@@ -136,7 +136,7 @@ def placed(panels: Mapping[str, Sequence[Row]], across: int = ACROSS) -> list[Ro
 def _beyond(places: Sequence[float]) -> tuple[float, str]:
     """Where the judged mean stands: beyond the last place of a curve."""
     reach = max(places) - min(places)
-    return max(places) + (0.28 * reach or 1.0), "mean"
+    return max(places) + (0.36 * reach or 1.0), "mean"
 
 
 def _every(judged: Judged, claims: Sequence[Verdict]) -> dict[str, Any]:

@@ -29,6 +29,9 @@ TABLES = {".csv": "text/csv;charset=utf-8"}
 LONGEST_TABLE = 60
 """Rows of a table that is shown in place of a drawing; the CSV has all of them."""
 
+IMAGES_BYTES = 3_000_000
+"""Of the images that the page holds, each a third larger there: as large as all the rest of 800 claims."""
+
 _LEFT_OUT = {"script", "foreignObject", "metadata", "iframe", "a", "animate", "set"}
 _SAFE_HREF = re.compile(r"#|data:image/(png|jpeg|webp);base64,")
 _REFERENCE = re.compile(r"url\(\s*['\"]?#([^)'\"]+)['\"]?\s*\)")
@@ -67,12 +70,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the page shows beside numbers: drawings, and images and confused classes of claims by their ids."""
+    """What the page shows beside numbers: drawings, and images and confused classes of claims by their ids.
+
+    `left` counts the images for whose pixels the page has no room.
+    """
 
     figures: Sequence[Drawing] = ()
     pictures: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
     classes: Mapping[str, Any] = field(default_factory=dict)
     _of_claim: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    left: int = 0
 
     @classmethod
     def read(cls, reports: Path) -> Figures:
@@ -85,9 +92,12 @@ class Figures:
             for entry in index.get("figures", ()):
                 for claim in entry.get("claims", ()):
                     of_claim[claim].append(str(entry["name"]))
-            pictures = {claim: [_picture(each, folder) for each in listed]
-                        for claim, listed in (index.get("pictures") or {}).items()}  # fmt: skip
-            return cls(drawings, pictures, index.get("classes") or {}, dict(of_claim))
+            listed = index.get("pictures") or {}
+            pixels = _with_pixels(listed, folder)
+            pictures = {claim: [_picture(each, folder if (claim, at) in pixels else None)
+                                for at, each in enumerate(entries)] for claim, entries in listed.items()}  # fmt: skip
+            left = sum(map(len, listed.values())) - len(pixels)
+            return cls(drawings, pictures, index.get("classes") or {}, dict(of_claim), left)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return NOTHING
 
@@ -135,7 +145,20 @@ def _short(cell: str) -> str:
         return cell
 
 
-def _picture(entry: Mapping[str, Any], folder: Path) -> Picture:
+def _with_pixels(listed: Mapping[str, Sequence[Mapping[str, Any]]], folder: Path) -> set[tuple[str, int]]:
+    """Claim and number of the images that there is room for: the first of each claim before the second of any."""
+    room, within = IMAGES_BYTES, set()
+    numbered = [(at, claim) for claim, entries in listed.items() for at in range(len(entries))]
+    for at, claim in sorted(numbered, key=lambda each: each[0]):
+        files = (_inside(folder, listed[claim][at].get(name)) for name in ("thumbnail", "changed"))
+        room -= sum(file.stat().st_size for file in files if file)
+        if room < 0:
+            break
+        within.add((claim, at))
+    return within
+
+
+def _picture(entry: Mapping[str, Any], folder: Path | None) -> Picture:
     key, label, answer, sentence = ("" if (word := entry.get(name)) is None else str(word)
                                     for name in ("key", "label", "answer", "sentence"))  # fmt: skip
     sure = entry.get("confidence")
@@ -143,9 +166,9 @@ def _picture(entry: Mapping[str, Any], folder: Path) -> Picture:
     return Picture(key, label, answer, None if sure is None else float(sure), thumbnail, changed, sentence)
 
 
-def _inside(folder: Path, name: object) -> Path | None:
-    """A file that an index names, if it is there and in the folder of figures."""
-    if not name:
+def _inside(folder: Path | None, name: object) -> Path | None:
+    """A file that an index names, if it is there and in the folder of figures; nothing without a folder."""
+    if not name or folder is None:
         return None
     path = (folder / str(name)).resolve()
     return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
