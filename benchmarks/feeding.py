@@ -7,6 +7,7 @@ device   how much of a device's time is hidden behind reading, both simulated: t
 forward  end to end over the best bare forward pass, of networks of timm
 zoo      the same of the miniature zoo, with at most N images of a set
 loops    the same answers by a plain loop over conditions, and by timm's validation loop
+crops    what predicting takes without kept crops, when they are kept, and of the next checkpoint, which takes them
 memory   peak for photographs of 12 megapixels; `small` for 50,000 small images
 
 Draws its own JPEGs (500 x 375) and weights. CPU time is that of this process and all under it: where others work on the
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -147,6 +149,24 @@ def _raised(job: object, error: Exception) -> None:  # noqa: ARG001  # as an eng
     raise error
 
 
+def crops(folder: Path, count: int) -> Iterator[str]:
+    """CPU milliseconds an image of a run that answers with a model that costs nothing."""
+    photos(folder / "photos/0", count)
+    models = {name: {**costless("free"), "version": name} for name in ("first", "next")}
+    cases = {"without": ("first", 0.0), "kept": ("first", 1.0), "taken": ("next", 1.0)}
+    took: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(REPEATS):
+        store: dict[float, Path] = {}
+        for name, (model, limit) in cases.items():
+            run = run_of(folder, models, crop_cache=limit)
+            run = Run(run.zoo, replace(run.settings, store=store.setdefault(limit, run.settings.store)))
+            predictor = Predictor(run, Progress(io.StringIO()))
+            need = Need(model, "photos")
+            predictor.locator.job(need)
+            took[name].append(1e3 * timed(partial(predictor.prepare, {need})).cpu / count)
+    yield from (f"crops   {name:8} CPU ms an image {spread(each)}" for name, each in took.items())
+
+
 def memory(folder: Path, count: int) -> Iterator[str]:
     """Peak of a process that answers photographs of 12 megapixels, under two views, with a model that costs nothing."""
     photos(folder / "photos/0", count, 4000, 3000, distinct=3)
@@ -199,6 +219,7 @@ def main() -> None:
         "forward": lambda folder: forward(folder, given.images, models),
         "zoo": lambda folder: zoo(folder, given.images),
         "loops": lambda folder: loops(folder, given.images, models[0]),
+        "crops": lambda folder: crops(folder, given.images),
         "memory": lambda folder: memory(folder, given.images),
         "small": lambda folder: small(folder, given.images),
     }
