@@ -42,7 +42,9 @@ class Server:
 
     def __init__(self) -> None:
         self._requests, theirs = socket.socketpair()
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        # without the second, forks keep what they compile
+        unwanted = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+        environment = {key: value for key, value in os.environ.items() if key not in unwanted}
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, __file__], stdin=theirs, stdout=subprocess.DEVNULL, cwd=ROOT,

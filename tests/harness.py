@@ -101,7 +101,11 @@ def command(*arguments: object) -> list[str]:
 
 def surroundings(**more: str) -> dict[str, str]:
     """Environment of a run: this one's, without what would make a run differ from place to place, or makes figures."""
-    varying = ("PYTEST_", "COLUMNS", "CI", "BUILD_NUMBER")  # with the last two pytest repeats failures in its summary
+    varying = (
+        "PYTEST_", "COLUMNS",
+        "CI", "BUILD_NUMBER",  # with these two pytest repeats failures in its summary
+        "PYTHONDONTWRITEBYTECODE",  # each run would rewrite the assertions of the wiring anew
+    )  # fmt: skip
     kept = {key: value for key, value in os.environ.items() if not key.startswith(varying)}
     return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "EYECHART_FIGURES": "none", **more}
 
