@@ -105,7 +105,7 @@ def _append(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"half a crop")
 
 
-@pytest.mark.parametrize(("damage", "missing"), [(_flip, 1), (_cut, 1), (_append, 0)])
+@pytest.mark.parametrize(("damage", "missing"), [(_flip, 1), (_cut, 1), (_append, 0), (Path.unlink, COUNT)])
 def test_what_is_not_whole_is_read_anew(photos, tmp_path, damage, missing):
     """A flipped bit, a crop cut in half, and what a run that was killed left behind; afterwards all is kept again."""
     expected = run(photos, tmp_path / "plain", "first", "second")

@@ -96,10 +96,12 @@ class Shelf:
         if name not in self._at:
             return None
         row, check, raw = self._at[name]
-        if self._reading is None:
-            self._reading = io.FileIO(self._pixels)
-        self._reading.seek(row * self._size)
-        content = self._reading.read(self._size)
+        content = b""
+        with contextlib.suppress(OSError):  # somebody removed the folder, or the disk fails
+            if self._reading is None:
+                self._reading = io.FileIO(self._pixels)
+            self._reading.seek(row * self._size)
+            content = self._reading.read(self._size)
         if len(content) != self._size or zlib.crc32(content) != check:
             del self._at[name]
             return None
@@ -128,7 +130,7 @@ class Crops:
     def __init__(self, store: Path, limit: int = 0, tell: Callable[[str], None] = warnings.warn) -> None:
         """Keep at most `limit` bytes, and `tell` once why no more are kept."""
         self._root, self._limit, self._tell = store / FOLDER, limit, tell
-        self._shelves: dict[str, Shelf] = {}
+        self._shelves: dict[tuple[str, View, Geometry], Shelf] = {}
         self._left: int | None = None
         self._stopped = limit <= 0
 
@@ -142,14 +144,15 @@ class Crops:
         return [self._shelf(images.orientation, view, geometry) for view, geometry in looks]
 
     def _shelf(self, orientation: str, view: View, geometry: Geometry) -> Shelf:
-        how = (orientation, decoding.VERSION, PIL.__version__, VIEWS_VERSION)
-        name = digest(str(view), asdict(geometry), *how)
-        if name not in self._shelves:
+        look = (orientation, view, geometry)
+        if look not in self._shelves:
+            how = (orientation, decoding.VERSION, PIL.__version__, VIEWS_VERSION)
             height, width = geometry.size or (0, 0)
-            self._shelves[name] = Shelf(self._root / name, (height, width, 3))
-            with contextlib.suppress(OSError):  # a store that is only read
-                os.utime(self._shelves[name].folder)
-        return self._shelves[name]
+            folder = self._root / digest(str(view), asdict(geometry), *how)
+            self._shelves[look] = Shelf(folder, (height, width, 3))
+            with contextlib.suppress(OSError):  # it is not there yet, or in a store that is only read
+                os.utime(folder)
+        return self._shelves[look]
 
     def keep(
         self, images: ImageSet, rows: Ints, looks: Sequence[Look], raw: Sequence[tuple[int, int]],
