@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from eyechart.zoo.indexing import read_image_set, read_training_images
 from eyechart.zoo.zoo import read_zoo
 from tests.gallery import Gallery, behaviors
 from tests.harness import LIMIT, MORE_SETS, ROOT, SETS, SWEEP, Judged, new_store, run_pytest, toy, zoo_file
+from tests.torch_models import narrow_state
 from tests.villains import SWEEP_VILLAINS, VILLAINS
 
 EVERYTHING = {**SETS, **MORE_SETS, **SWEEP}
@@ -40,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         assert not of_session or item.path.stem in JUDGED, (
             f"{item.nodeid} uses {', '.join(sorted(of_session))}: add its file to JUDGED"
         )
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, Any]:
+    """Weights of the narrow network of tests/torch_models.py."""
+    return narrow_state()
 
 
 @pytest.fixture(scope="session")

@@ -127,12 +127,12 @@ def pytest_run(
 
 
 def run_pytest(
-    *arguments: object, reports: Path, root: Path = ROOT, timeout: int = TIMEOUT, new_process: bool = False,
+    *arguments: object, reports: Path, root: Path = ROOT, timeout: int = TIMEOUT,
     **environment: str,
 ) -> Judged:  # fmt: skip
     """Run pytest with these arguments and leave reports there; otherwise as `pytest_run`."""
     run = pytest_run(*arguments, "--reports", reports, "-p", "no:cacheprovider", root=root, timeout=timeout,
-                     environment=environment, new_process=new_process)  # fmt: skip
+                     environment=environment)  # fmt: skip
     return Judged(run.returncode, run.stdout + run.stderr, reports)
 
 

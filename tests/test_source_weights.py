@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
 from eyechart.checkpoints.sources import open_clip as clip_source
@@ -12,18 +11,10 @@ from eyechart.checkpoints.sources import timm as source
 from eyechart.errors import BlockedError, SpecError
 from eyechart.fixtures.options import _with_checkpoint
 from eyechart.zoo.zoo import read_zoo
-from tests.torch_models import load_narrow, narrow_state, narrow_surroundings
+from tests.torch_models import load_narrow, narrow_surroundings
 
 torch = pytest.importorskip("torch")
 save_file = pytest.importorskip("safetensors.torch").save_file
-
-BATCH = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def state():
-    """Weights of a small network."""
-    return narrow_state()
 
 
 def test_preprocessing_by_name(tmp_path, state):

@@ -13,18 +13,10 @@ from eyechart.checkpoints.sources.base import read_weights, weights_file
 from eyechart.checkpoints.sources.hub import content_of
 from eyechart.checkpoints.sources.state_dicts import fill, unwrapped
 from eyechart.errors import BlockedError
-from tests.torch_models import load_narrow, narrow_state
+from tests.torch_models import BATCH, load_narrow
 
 torch = pytest.importorskip("torch")
 save_file = pytest.importorskip("safetensors.torch").save_file
-
-BATCH = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def state():
-    """Weights of a small network."""
-    return narrow_state()
 
 
 def test_wrappers_and_prefixes_are_recognized_and_reported(tmp_path, state):

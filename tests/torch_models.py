@@ -55,6 +55,9 @@ def save_timm(folder: Path, seed: int = 0, **entry: Any) -> TimmSpec:
 NARROW = {"architecture": "resnet10t", "arguments": {"stem_width": 8}}
 """A network of three classes, whose weights are saved in many forms."""
 
+BATCH = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+"""What it is asked."""
+
 
 def narrow_state() -> dict[str, Any]:
     """Its random weights."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from eyechart.commands.options import add_places, placed
 from eyechart.commands.saying import say
-from eyechart.predict.contents import holdings, kinds, leftovers, remove, size_of, usable, users_of
+from eyechart.predict.contents import holdings, kinds, leftovers, remove, usable, users_of
+from eyechart.store.sizes import size_of
 from eyechart.zoo.places import places
 from eyechart.zoo.zoo import read_zoos
 

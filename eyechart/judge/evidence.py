@@ -87,7 +87,7 @@ class Evidence:
         zoo, reference = self._run.zoo, self._subject.reference
         own, wanted = zoo.labels(reference), zoo.labels(self.image_set)
         return self._run.remembered(
-            ("clean", self._model, reference, *wanted.names),
+            ("clean", self._model, reference, self.image_set),
             lambda: on_classes(self._run.predictions(Need(self._model, reference)), own, wanted),
         )
 

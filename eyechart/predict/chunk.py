@@ -101,8 +101,8 @@ class Chunk:
         for each in see_one_by_one(self.images, self.rows, self.looks, self.crops) if seen is None else seen:
             if each.fault:
                 raise BlockedError(each.fault)
-            rows = self.rows[len(self._sizes) : len(self._sizes) + len(each.sizes)]
             if self.crops:
+                rows = self.rows[len(self._sizes) : len(self._sizes) + len(each.sizes)]
                 self.crops.keep(self.images, rows, self.looks, each.sizes, each.crops)
             self._sizes += each.sizes
             self.cost.images_read += len(each.sizes) - each.kept

@@ -22,6 +22,7 @@ from eyechart.predict.tables import read_meta
 from eyechart.progress import Progress
 from eyechart.store import Store
 from eyechart.store.setting_aside import DAMAGED
+from eyechart.store.sizes import size_of
 from eyechart.store.writing import TEMPORARY
 from eyechart.zoo.zoo import Zoo
 
@@ -46,12 +47,6 @@ class Holding:
     size: int = 0
     made: str = ""
     image_sets: set[str] = field(default_factory=set)
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder; links are not followed."""
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(each.lstat().st_size for each in files if each.is_file() and not each.is_symlink())
 
 
 def kinds(root: Path) -> dict[str, tuple[int, int]]:

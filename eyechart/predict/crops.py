@@ -27,6 +27,7 @@ from eyechart.images.image_set import ImageSet
 from eyechart.images.views import VERSION as VIEWS_VERSION
 from eyechart.images.views import Image, View
 from eyechart.measures.predictions import Ints
+from eyechart.store.sizes import size_of
 
 if TYPE_CHECKING:
     from eyechart.checkpoints.preprocessing import Geometry
@@ -37,6 +38,7 @@ USUAL_GB = 10.0
 """Kept at most beside a GPU, where nobody says how much: some 65,000 crops of 224 x 224 pixels."""
 
 Look: TypeAlias = "tuple[View, Geometry]"
+"""How images are seen: under a view, in a geometry."""
 
 _ENTRY = struct.Struct("<16sIII")
 """Digest of the image's file, checksum of the crop, height and width of the raw image."""
@@ -186,19 +188,15 @@ class Crops:
         """Take so many bytes of what is left; where nothing is, looks that no run has used for longest go."""
         if self._left is None:
             self._root.mkdir(parents=True, exist_ok=True)
-            held = sum(map(_size_of, self._root.iterdir()))
+            held = sum(map(size_of, self._root.iterdir()))
             self._left = min(self._limit - held, shutil.disk_usage(self._root).free // 2)
-        in_use = {shelf.folder for shelf in self._shelves.values()}
         while self._left < size:
+            in_use = {shelf.folder for shelf in self._shelves.values()}
             idle = [folder for folder in self._root.iterdir() if folder not in in_use]
             if not idle:
                 return False
             oldest = min(idle, key=lambda folder: folder.stat().st_mtime_ns)
-            self._left += _size_of(oldest)
+            self._left += size_of(oldest)
             shutil.rmtree(oldest)
         self._left -= size
         return True
-
-
-def _size_of(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())

@@ -5,22 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from eyechart.errors import BlockedError
 from eyechart.images.image_set import ImageSet
-from eyechart.images.views import View
 from eyechart.measures.predictions import Ints
-from eyechart.predict.crops import Crop, Crops, Shelf
+from eyechart.predict.crops import Crop, Crops, Look, Shelf
 
 if TYPE_CHECKING:
-    from eyechart.checkpoints.preprocessing import Geometry
     from eyechart.images.views import Image
 
-Looks = Sequence[tuple[View, "Geometry"]]
-"""How images are seen: under a view, in a geometry."""
+Looks: TypeAlias = Sequence[Look]
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from eyechart.judge.evidence import Evidence
 from eyechart.judge.verdict import Verdict
@@ -18,14 +19,20 @@ MARK = "A hollow mark is a promise that is broken or undecided; the short dashes
 """How a claim's state is drawn."""
 
 
+COLUMNS = (
+    "panel", "part", "model", "measure", "value", "low", "high", "count", "other", "at_most", "at_least", "verdict",
+    "line", "published", "baseline",
+)  # fmt: skip
+"""Of the figures about parts."""
+
+
 def part_row(panel: str, part: str, verdict: Verdict, *, line: str = "", other: float | None = None) -> Row:
     """Make the row of a claim about a part; `line` is where the axis has one, `other` a second value beside it."""
-    return {
-        "panel": panel, "part": part, "model": verdict.model, "measure": verdict.measure, "value": verdict.value,
-        "low": verdict.low, "high": verdict.high, "count": verdict.count, "other": other,
-        "at_most": verdict.at_most, "at_least": verdict.at_least, "verdict": str(verdict.verdict), "line": line,
-        "published": "", "baseline": "",
-    }  # fmt: skip
+    return _row(
+        panel=panel, part=part, model=verdict.model, measure=verdict.measure, value=verdict.value, low=verdict.low,
+        high=verdict.high, count=verdict.count, other=other, at_most=verdict.at_most, at_least=verdict.at_least,
+        verdict=str(verdict.verdict), line=line,
+    )  # fmt: skip
 
 
 def measured_row(
@@ -33,18 +40,19 @@ def measured_row(
 ) -> Row:
     """Make the row of a number that was not judged."""
     low, high = measurement.interval or (None, None)
-    return {
-        "panel": panel, "part": part, "model": model, "measure": measurement.measure, "value": measurement.value,
-        "low": low, "high": high, "count": measurement.count, "other": other,
-        "at_most": None, "at_least": None, "verdict": "", "line": line, "published": "",
-        "baseline": "",
-    }  # fmt: skip
+    return _row(
+        panel=panel, part=part, model=model, measure=measurement.measure, value=measurement.value, low=low, high=high,
+        count=measurement.count, other=other, line=line,
+    )  # fmt: skip
 
 
 def published_row(panel: str, name: str, value: float) -> Row:
     """Make the row of a number that others published."""
-    empty = dict.fromkeys(("measure", "low", "high", "count", "other", "at_most", "at_least", "verdict", "line"))
-    return {"panel": panel, "part": "", "model": name, "value": value, **empty, "published": "yes", "baseline": ""}
+    return _row(panel=panel, part="", model=name, value=value, published="yes")
+
+
+def _row(**cells: Any) -> Row:
+    return {**dict.fromkeys(COLUMNS), **cells}
 
 
 def error_ratios(judged: Judged) -> Iterator[Figure]:
