@@ -16,6 +16,7 @@ from PIL import Image
 from eyechart.checkpoints.checkpoint import GRAPHICS, PROCESSOR, Checkpoint
 from eyechart.checkpoints.preprocessing import Geometry, Preprocessing
 from eyechart.checkpoints.sources.base import TorchAnswers
+from eyechart.checkpoints.sources.timm import own_size, resizing
 from eyechart.errors import BlockedError
 from eyechart.images.image_set import RawImages
 from eyechart.predict.needs import Need
@@ -114,12 +115,29 @@ def test_a_device_without_enough_memory_gets_smaller_batches():
 
     around = SimpleNamespace(device="cpu", precision="fp32")
     seen = Preprocessing(Geometry(8, 8), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    answers = TorchAnswers(Small(), seen, around, None, lambda module, _: module, embedded=lambda module, x: module(x))
+    answers = TorchAnswers(Small(), seen, around, None, None, embedded=lambda module, x: module(x))
     batch = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 3), dtype=np.uint8)
     expected = batch.mean(axis=(1, 2)) / 255
     np.testing.assert_allclose(answers(batch), expected, rtol=1e-5)
     np.testing.assert_allclose(answers(batch), expected, rtol=1e-5)
     assert asked == [32, 16, 8, *[4] * 16]
+
+
+def test_weights_lie_in_memory_once_where_any_size_will_do(monkeypatch):
+    """A convolutional network answers images of every size itself; only one with positions is copied."""
+    import timm
+
+    around = SimpleNamespace(device="cpu", precision="fp32")
+    seen = Preprocessing(Geometry((32, 32), (32, 32)), (0.5,) * 3, (0.5,) * 3)
+    copied = []
+    copying = SimpleNamespace(deepcopy=lambda module: copied.append(module) or module)
+    monkeypatch.setattr("eyechart.checkpoints.sources.base.copy", copying)
+    for name in ("test_resnet", "test_vit"):
+        module = timm.create_model(name, num_classes=3)
+        answers = TorchAnswers(module, seen, around, own_size(module), resizing(module), embedded=None)
+        for side in (160, 64, 96, 64):
+            assert answers(np.zeros((1, side, side, 3), dtype=np.uint8)).shape == (1, 3)
+    assert [type(module).__name__ for module in copied] == ["VisionTransformer"] * 2
 
 
 def test_what_is_looked_at_again_is_kept_as_far_as_it_fits(photos, tmp_path, monkeypatch):

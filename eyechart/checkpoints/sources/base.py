@@ -195,9 +195,9 @@ def _logits(module: Any, pixels: torch.Tensor) -> torch.Tensor:
 class TorchAnswers:
     """Runs a torch module on uint8 batches: normalizes, forwards in inference mode, gives float32 logits or features.
 
-    `native` is the input (height, width) that the module was built for, or None where it takes any size;
-    `resized(module, size)` gives the module for another size. Each is made once and kept. Where the surroundings say
-    so, modules are compiled for their logits; features come from them as they are.
+    `native` is the input (height, width) that the module was built for, or None where that is not known.
+    `resized(module, size)` makes a copy of the module one for another size, once for each; None: it takes any size.
+    Where the surroundings say so, modules are compiled for their logits; features come from them as they are.
     `embedded(module, pixels)` gives what the module's classifier sees.
     """
 
@@ -207,7 +207,7 @@ class TorchAnswers:
         preprocessing: Preprocessing,
         surroundings: Surroundings,
         native: Size | None,
-        resized: Callable[[torch.nn.Module, Size], torch.nn.Module],
+        resized: Callable[[torch.nn.Module, Size], torch.nn.Module] | None,
         *,
         embedded: Callable[[Any, torch.Tensor], torch.Tensor],
     ) -> None:
@@ -237,6 +237,8 @@ class TorchAnswers:
         )
 
     def _at(self, size: Size) -> torch.nn.Module:
+        if self._resized is None:
+            return self._module
         if size not in self._at_size:
             self._at_size[size] = self._resized(copy.deepcopy(self._module), size).eval().to(self._device)
         return self._at_size[size]

@@ -132,8 +132,8 @@ def load(spec: OpenClipSpec, around: Surroundings) -> Checkpoint:
     bias = 0.0 if getattr(module, "logit_bias", None) is None else float(module.logit_bias.detach())
     zero_shot = _zero_shot(module, text, scale, bias)
     own = _own_size(module)
-    resized = _resized(spec, around.root, quick_gelu=openai or known.quick_gelu)
-    answers = TorchAnswers(zero_shot, preprocessing, around, own, resized, embedded=_embedded)
+    resizing = _resizing(module, spec, around.root, quick_gelu=openai or known.quick_gelu)
+    answers = TorchAnswers(zero_shot, preprocessing, around, own, resizing, embedded=_embedded)
     return Checkpoint(resolved, answers, note, answers.features, answers.batching, answers.effort)
 
 
@@ -255,11 +255,19 @@ def _own_size(module: Any) -> Size | None:
     return square(visual.image_size)
 
 
-def _resized(spec: OpenClipSpec, root: Path, *, quick_gelu: bool) -> Callable[[Any, Size], Any]:
-    def resized(zero_shot: Any, size: Size) -> Any:
-        if hasattr(zero_shot.visual, "trunk"):
-            timm_source.resized(zero_shot.visual.trunk, size)
+def _resizing(module: Any, spec: OpenClipSpec, root: Path, *, quick_gelu: bool) -> Callable[[Any, Size], Any] | None:
+    if hasattr(module.visual, "trunk"):
+        resizing = timm_source.resizing(module.visual.trunk)
+        if resizing is None:
+            return None
+
+        def trunk_resized(zero_shot: Any, size: Size) -> Any:
+            resizing(zero_shot.visual.trunk, size)
             return zero_shot
+
+        return trunk_resized
+
+    def resized(zero_shot: Any, size: Size) -> Any:
         import open_clip
 
         if isinstance(spec.architecture, dict):

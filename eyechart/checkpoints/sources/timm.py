@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -84,7 +85,7 @@ def load(spec: TimmSpec, around: Surroundings) -> Checkpoint:
         precision=around.precision,
         assumed=_assumed(spec, module),
     )
-    answers = TorchAnswers(module, preprocessing, around, own_size(module), resized, embedded=pooled)
+    answers = TorchAnswers(module, preprocessing, around, own_size(module), resizing(module), embedded=pooled)
     return Checkpoint(resolved, answers, note, answers.features, answers.batching, answers.effort)
 
 
@@ -188,10 +189,13 @@ def own_size(module: torch.nn.Module) -> Size | None:
     return None if size is None else square(size)
 
 
-def resized(module: Any, size: Size) -> Any:
-    """Set another input size; timm interpolates position embeddings, convolutional networks take any size."""
-    if hasattr(module, "set_input_size"):
-        module.set_input_size(img_size=size)
+def resizing(module: Any) -> Callable[[Any, Size], Any] | None:
+    """What sets another input size, where timm interpolates position embeddings; None: convolutions take any size."""
+    return _resized if hasattr(module, "set_input_size") else None
+
+
+def _resized(module: Any, size: Size) -> Any:
+    module.set_input_size(img_size=size)
     return module
 
 
