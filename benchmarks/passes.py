@@ -23,7 +23,7 @@ REPEATS = 3
 
 
 def forward(folder: Path, count: int, models: list[str]) -> Iterator[str]:
-    """End to end over the best bare forward pass, in CPU time, taking turns; also of a next checkpoint of its geometry."""
+    """End to end over the best bare forward pass, in CPU time, taking turns; with kept crops, too."""
     import timm
     import torch
     from safetensors.torch import save_file

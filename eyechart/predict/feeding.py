@@ -97,6 +97,13 @@ class Reader:
         return see(images, order.rows, order.looks, self._crops)
 
 
+def _starting() -> multiprocessing.context.ForkServerContext:
+    """What starts workers: a server that imports for all of them, once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch.utils.data", __name__])
+    return context
+
+
 def _shared(seen: Any) -> Any:
     """Put crops into shared memory, which torch does with its tensors, all of a look in one."""
     import torch
@@ -178,26 +185,26 @@ class Feed:
                     collate_fn=_shared,
                     prefetch_factor=AHEAD,
                     persistent_workers=True,
-                    multiprocessing_context="forkserver",
+                    multiprocessing_context=_starting(),
                 )
         return self._loader
 
     def _carefully(self, images: ImageSet, order: Order) -> Seen:
         """See images one at a time in a process of their own, after a worker died: one of them may be why."""
         together = Seen([], [[] for _ in order.looks], ["" for _ in order.looks])
-        for row in order.rows:
-            alone = Order(order.image_set, order.fingerprint, np.array([row]), order.looks)
-            with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as pool:
+        with ProcessPoolExecutor(1, _starting()) as pool:
+            for row in order.rows:
+                alone = Order(order.image_set, order.fingerprint, np.array([row]), order.looks)
                 try:
                     seen = pool.submit(self._reader.__getitem__, alone).result()
                 except BrokenProcessPool:
                     dies = f"a process that reads {images.keys[row]} dies of it: leave that file out"
                     seen = Seen(fault=f"image set {order.image_set!r}: {dies}")
-            if seen.fault:
-                together.fault = seen.fault
-                break
-            together.sizes += seen.sizes
-            together.seconds += seen.seconds
-            together.crops = [[*crops, *more] for crops, more in zip(together.crops, seen.crops, strict=True)]
-            together.faults = [old or new for old, new in zip(together.faults, seen.faults, strict=True)]
+                if seen.fault:
+                    together.fault = seen.fault
+                    break
+                together.sizes += seen.sizes
+                together.seconds += seen.seconds
+                together.crops = [[*crops, *more] for crops, more in zip(together.crops, seen.crops, strict=True)]
+                together.faults = [old or new for old, new in zip(together.faults, seen.faults, strict=True)]
         return together
