@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import errno
 import io
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ MODELS = ("saint", "fickle", "parochial")
 def decided(run: Judged) -> dict[tuple[str, str, str, str], dict[str, Any]]:
     """What is decided of each claim and reported beside it, but for how much of all images is padded."""
     records = {}
-    for number, record in enumerate(run.data["verdicts"]):
+    numbers: Counter[str] = Counter()
+    for record in run.data["verdicts"]:
+        number = numbers[record["model"]] = numbers[record["model"]] + 1
         reason = "; ".join(part for part in (record["reason"] or "").split("; ") if "are padded" not in part)
         kind = f"{number if record['verdict'] == 'reported' else ''}"
         records[record["model"], record["behavior"], record["versus"], kind] = {**record, "reason": reason}
@@ -58,18 +61,21 @@ def run_of(rendered: Path, gallery: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_every_claim_is_decided_as_if_everything_were_predicted(run_of):
-    """Over a zoo of toys and all shipped behaviors: the same verdicts at the same looks, cold, warm and on workers."""
+    """Over a zoo of toys and all shipped behaviors: the same verdicts at the same looks, cold, warm and on workers.
+
+    Warm, one toy is judged alone, and where everything is there, another.
+    """
     cold = run_of("cold", "--sequential")
     predicted = cold.run["predict"]
     assert 0 < predicted["in_looks"]["answers"] < predicted["in_looks"]["of"]
-    warm = run_of("warm", "--sequential", "-n", 2)
+    warm = run_of("warm", "--sequential", "-n", 2, "--model", "fickle")
     assert warm.run["predict"]["answers"] == 0
-    assert decided(warm) == decided(cold)
+    assert decided(warm) == {key: record for key, record in decided(cold).items() if key[0] == "fickle"}
     everything = run_of("everything")
     assert everything.run["predict"]["answers"] > 0
-    again = run_of("again", "--sequential")
+    again = run_of("again", "--sequential", "--model", "parochial")
     assert again.run["predict"]["in_looks"] == {"answers": 0, "of": 0}
-    assert decided(again) == decided(cold)
+    assert decided(again) == {key: record for key, record in decided(cold).items() if key[0] == "parochial"}
 
 
 OWN = '''
