@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import pytest
 from eyechart.fixtures import planning
 from eyechart.judge.claims import Claim, Subject
 from eyechart.judge.gates.paired import loss
-from eyechart.judge.gates.plan import Forecast, against_itself, forecast, table
+from eyechart.judge.gates.plan import Forecast, against_itself, assumed, forecast, table
 from eyechart.judge.verdict import Bound, is_open
 from eyechart.measures import (
     accuracy,
@@ -25,6 +26,7 @@ from eyechart.measures import (
     worst_level,
 )
 from eyechart.measures.measurement import Measurement
+from eyechart.measures.predictions import _best, condensed, softmax
 from eyechart.predict.needs import Need
 from eyechart.zoo.levels import Levels
 from eyechart.zoo.margins import margin_of
@@ -187,6 +189,22 @@ def test_the_baseline_of_a_plan_is_as_good_as_the_candidate():
     wide = forecast(CLAIM, found, Bound(at_most=0.02), Levels())
     assert not wide.decidable
     assert 0.1 < wide.reach < 0.3
+
+
+@pytest.mark.parametrize("classes", [2, 12, 100])
+def test_what_is_assumed_of_answers_needs_no_logits(classes: int):
+    """Ranks and probabilities are those of the logits that nobody has to write out."""
+    labels = np.arange(500) % classes
+    answers = assumed(Need("net", "set"), np.arange(500).astype(str), labels, classes)
+    expected = condensed(answers.logits_of(), labels)
+    for name in ("true_probability", "sum_of_squares"):
+        np.testing.assert_allclose(answers.kept(name), expected[name], rtol=1e-9, err_msg=name)
+    for count in (1, 2, 5):
+        wanted = _best(softmax(answers.logits_of()).round(12), count)
+        assert np.array_equal(answers.ranked(count), wanted[:, :count])
+    silent = replace(answers, logits_of=lambda: pytest.fail("asked for logits"))
+    assert {each.measure for each in calibration_error(silent).companions} >= {"nll", "brier"}
+    assert accuracy(silent).value == answers.correct.mean()
 
 
 def test_each_set_costs_what_reading_it_takes(monkeypatch):
