@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eyechart.measures.predictions import Floats, Predictions
 
@@ -27,8 +29,14 @@ def answers(
             return np.log(np.asarray(probabilities, dtype=np.float64))
 
     certain = np.full(labels.size, 0.9) if confidence is None else np.asarray(confidence, dtype=np.float64)
-    keys = np.array([f"image-{i:05}" for i in range(labels.size)], dtype=str)
-    return Predictions("vit", "validation", view, keys, labels, predicted, certain, logits_of)
+    return Predictions("vit", "validation", view, _keys(labels.size), labels, predicted, certain, logits_of)
+
+
+@lru_cache(maxsize=64)
+def _keys(count: int) -> NDArray[np.str_]:
+    keys = np.array([f"image-{i:05}" for i in range(count)], dtype=str)
+    keys.flags.writeable = False
+    return keys
 
 
 def right_or_wrong(*correct: int, **more: Any) -> Predictions:

@@ -31,7 +31,7 @@ def mistakes(rng, rate, other, together):
 
 def answered(wrong):
     """Predictions with these mistakes."""
-    return right_or_wrong(*(~wrong).astype(int))
+    return answers(np.zeros(wrong.size, dtype=int), wrong.astype(int))
 
 
 # Factors

@@ -5,22 +5,40 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+from scipy import optimize
+
+RTOL = 4 * float(np.finfo(np.float64).eps)
+"""The least that SciPy takes, relative to where the sign changes."""
+
+XTOL = 1e-17
+"""And near 0, where nothing is left of that."""
+
 
 def crossing(function: Callable[[float], float], inside: float, outside: float) -> float:
-    """Where a monotone function changes sign between its value at `inside` and `outside`, by bisection.
+    """Where a monotone function changes sign between its value at `inside` and `outside`, by Brent's method (1973).
 
-    `outside` comes back where the sign never changes. Sixty halvings leave an error below 1e-17 of the distance.
+    `outside` comes back where the sign never changes. Where the function is infinite at an end, the distance is halved
+    until it is not, sixty times at most. What comes back is on the outer side, as near as the function is exact.
     """
-    positive = function(inside) > 0
-    if (function(outside) > 0) == positive:
+    near, far = function(inside), function(outside)
+    if (far > 0) == (near > 0):
         return outside
     for _ in range(60):
+        if math.isfinite(near) and math.isfinite(far):
+            break
         middle = (inside + outside) / 2
-        if (function(middle) > 0) == positive:
-            inside = middle
+        value = function(middle)
+        if (value > 0) == (near > 0):
+            inside, near = middle, value
         else:
-            outside = middle
-    return outside
+            outside, far = middle, value
+    else:
+        return outside
+    root = float(optimize.brentq(function, inside, outside, xtol=XTOL, rtol=RTOL))
+    if (function(root) > 0) == (near > 0):
+        root += math.copysign(XTOL + RTOL * abs(root), outside - inside)
+    return root
 
 
 def unskewed(score: float, skewness: float) -> float:
