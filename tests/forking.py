@@ -29,12 +29,17 @@ from execnet import gateway_base, gateway_io
 ROOT = Path(__file__).parents[1]
 
 IMPORTED = (
-    "asyncio", "execnet.gateway_io", "hypothesis", "pandas", "pytest", "scipy.stats", "ssl", "allure_commons",
-    "eyechart.judge.gates.plan", "eyechart.judge.gates.report", "eyechart.miniature.fingerprints",
-    "eyechart.predict.contents", "eyechart.predict.predictor", "eyechart.reports.attaching",
-    "eyechart.reports.figures.writing", "eyechart.reports.pages.page", "eyechart.reports.report", "eyechart.zoo.suite",
+    "allure_pytest.plugin", "asyncio", "attr", "doctest", "execnet.gateway_io", "hypothesis", "multiprocessing",
+    "pandas", "pdb", "pytest", "scipy.stats", "ssl", "statistics", "tomllib", "xdist.plugin", "xdist.remote",
+    "eyechart.fixtures.plugin", "eyechart.judge.gates.plan", "eyechart.judge.gates.report",
+    "eyechart.miniature.fingerprints", "eyechart.predict.contents", "eyechart.predict.predictor",
+    "eyechart.reports.attaching", "eyechart.reports.figures.writing", "eyechart.reports.pages.page",
+    "eyechart.reports.report", "eyechart.zoo.suite",
 )  # fmt: skip
-"""What a run that only judges imports anyway, but for the wiring: pytest rewrites the assertions of its plugins."""
+"""What a run that only judges imports anyway."""
+
+PLUGINS = ("allure_pytest", "anyio", "eyechart.fixtures", "hypothesis", "_hypothesis_globals", "xdist")
+"""What pytest takes for plugins: it would warn that they came too late to have their assertions rewritten."""
 
 
 class Server:
@@ -169,9 +174,10 @@ if __name__ == "__main__":
         importlib.import_module(name)
     with contextlib.suppress(ModuleNotFoundError):  # a plugin of pytest that comes with the hub's client imports it
         importlib.import_module("anyio._backends._asyncio")
-    importlib.import_module("eyechart.reports.pages.page").templates().get_template("index.html.jinja")
-    # else pytest warns that it came too late to rewrite the assertions of what it takes for a plugin
-    for name in {"anyio", "hypothesis", "_hypothesis_globals"} & sys.modules.keys():
+    templates = importlib.import_module("eyechart.reports.pages.page").templates()
+    for name in templates.list_templates(extensions=["jinja"]):
+        templates.get_template(name)
+    for name in [name for name in sys.modules if f"{name}.".startswith(tuple(f"{plugin}." for plugin in PLUGINS))]:
         sys.modules[name].__doc__ = "PYTEST_DONT_REWRITE"
     gc.freeze()
     serve(socket.socket(fileno=0))
