@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import threading
@@ -12,13 +13,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from eyechart.checkpoints.checkpoint import Checkpoint
 from eyechart.checkpoints.preprocessing import Geometry
 from eyechart.images.views import ORIGINAL
 from eyechart.predict.chunk import Chunk
 from eyechart.predict.feeding import GROUP, Feed, Order, Reader
 from eyechart.predict.needs import Need
-from eyechart.predict.run import Cost, Settings
+from eyechart.predict.predictor import Predictor
+from eyechart.predict.run import Cost, Run, Settings
 from eyechart.predict.seeing import Seen, see
+from eyechart.progress import Progress
 from eyechart.store import Store
 from eyechart.zoo.indexing import read_image_set
 from tests.image_files import predicted
@@ -135,3 +139,17 @@ def test_a_batch_is_answered_while_the_next_comes_in(photos, tmp_path):  # noqa:
         ((_, answers, _),) = chunk.answers()
     (crops,) = see(images, np.arange(16), chunk.looks).crops
     assert np.array_equal(answers, [crop[0, 0] for crop in crops])
+
+
+@pytest.mark.parametrize("case", [("auto", 4, 1), ("cuda:1", 4, 0), ("auto", 1, 0)], ids=str)
+def test_gpus_that_nobody_uses_are_told_once(photos, tmp_path, monkeypatch, case):  # noqa: F811
+    """With what uses all of them; who names one means that one."""
+    device, count, told = case
+    monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+    monkeypatch.setattr(Checkpoint, "accelerated", True)
+    said = io.StringIO()
+    run = Run(photos, Settings(tmp_path / "store", device=device, workers=0, crop_cache=0.0))
+    predictor = Predictor(run, Progress(said))
+    for need in sorted(NEEDS):
+        predictor.prepare({need})
+    assert said.getvalue().count(f"one of {count} GPUs answers: with --engine ray") == told

@@ -14,7 +14,7 @@ from eyechart.measures.predictions import Ints
 from eyechart.predict.answering import Job, features_table, predictions_table
 from eyechart.predict.chunk import Chunk
 from eyechart.predict.crops import Crops, limit_of
-from eyechart.predict.feeding import Feed, Reader, workers_that_pay
+from eyechart.predict.feeding import Feed, Reader, idle_devices, workers_that_pay
 from eyechart.predict.needs import FEATURES
 from eyechart.predict.pace import Pace
 from eyechart.predict.run import Run
@@ -57,6 +57,7 @@ class LocalEngine:
     _feed: Feed | None = None
     _beside: Executor | None = None
     _crops: Crops | None = None
+    _told: bool = False
 
     def answers(self, leases: Iterable[Lease], refuse: Refuse) -> Iterator[tuple[Job, Ints, pa.Table]]:
         """Answer lease by lease; images that cannot be read refuse the jobs of their lease, and no other."""
@@ -103,6 +104,9 @@ class LocalEngine:
         accelerated = any(job.checkpoint.accelerated for job in first.jobs)
         if workers is None:
             workers = workers_that_pay(accelerated=accelerated)
+        if accelerated and not self._told and (idle := idle_devices(run.settings.device)):
+            run.store.tell(idle)
+        self._told = True
         limit = limit_of(run.settings.crop_cache, accelerated=accelerated)
         if limit and self._crops is None:
             self._crops = Crops(run.store.root, limit, run.store.tell)

@@ -59,6 +59,16 @@ def workers_that_pay(*, accelerated: bool) -> int:
     return max(0, min(MOST, processors // max(1, torch.cuda.device_count()) - 1))
 
 
+def idle_devices(device: str) -> str:
+    """Say how all GPUs of this machine are used, where one process on `device` leaves some of them idle; or nothing."""
+    import torch
+
+    count = torch.cuda.device_count()
+    if device not in ("auto", "cuda") or count < 2:
+        return ""
+    return f"one of {count} GPUs answers: with --engine ray (pip install 'eyechart[ray]') a process does on each"
+
+
 _CUT_OFF = (ConnectionError, EOFError, FileNotFoundError)
 """What handing over ends in where a worker died meanwhile, besides the loader's own RuntimeError."""
 
