@@ -25,7 +25,7 @@ from eyechart.measures.intervals import (
 )
 from eyechart.measures.intervals.paired import tango_statistic
 from eyechart.measures.intervals.ratios import ratio_statistic
-from eyechart.measures.intervals.scores import crossing, unskewed
+from eyechart.measures.intervals.scores import unskewed
 
 test_proportions_2indep.__test__ = False  # an oracle, not a test
 
@@ -346,18 +346,3 @@ def test_a_factor_that_is_nothing_or_all_is_refused(inside, count):
     """There is nothing to compare."""
     with pytest.raises(ValueError, match="nothing to compare"):
         error_ratio(0, inside, 0, count, 0.025)
-
-
-@given(st.floats(-9, 9), st.booleans())
-def test_a_crossing_is_found_on_its_outer_side(root: float, rising: bool):
-    """To the last digits, from either side, past a stretch where the function is infinite."""
-
-    def function(x: float) -> float:
-        value = math.inf if x > 9.5 else math.atan(x - root)
-        return value if rising else -value
-
-    for inside, outside in ((-10.0, 10.0), (10.0, -10.0)):
-        crossed = crossing(function, inside, outside)
-        assert crossed == pytest.approx(root, abs=1e-14)
-        assert (function(crossed) > 0) == (function(outside) > 0)
-    assert crossing(function, -10.0, root - 0.5) == root - 0.5

@@ -18,6 +18,7 @@ from eyechart.measures.intervals import (
     p_value,
     simultaneous_band,
 )
+from eyechart.measures.intervals.scores import crossing
 
 
 def known(error):
@@ -108,3 +109,18 @@ def test_bonferroni():
     assert bonferroni(0.01, 40) == 0.00025
     with pytest.raises(ValueError, match="at least one claim"):
         bonferroni(0.01, 0)
+
+
+@given(st.floats(-9, 9), st.booleans())
+def test_a_crossing_is_found_on_its_outer_side(root: float, rising: bool):
+    """To the last digits, from either side, past a stretch where the function is infinite."""
+
+    def function(x: float) -> float:
+        value = math.inf if x > 9.5 else math.atan(x - root)
+        return value if rising else -value
+
+    for inside, outside in ((-10.0, 10.0), (10.0, -10.0)):
+        crossed = crossing(function, inside, outside)
+        assert crossed == pytest.approx(root, abs=1e-14)
+        assert (function(crossed) > 0) == (function(outside) > 0)
+    assert crossing(function, -10.0, root - 0.5) == root - 0.5
