@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from types import MappingProxyType
 from typing import Any
 
@@ -104,8 +104,10 @@ def _render_all(name: str, indices: Sequence[int], workers: int) -> NDArray[np.u
     if workers <= 1 or len(indices) <= CHUNK:
         return _render_chunk(name, indices)
     chunks = [indices[start : start + CHUNK] for start in range(0, len(indices), CHUNK)]
-    # Spawned, since a fork of a process that holds threads (torch, a progress bar) may deadlock.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    # By a server, since a fork of a process that holds threads (torch, a progress bar) may deadlock.
+    context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
         return np.concatenate(list(pool.map(_render_chunk, [name] * len(chunks), chunks)))
 
 
