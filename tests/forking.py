@@ -30,15 +30,15 @@ ROOT = Path(__file__).parents[1]
 
 IMPORTED = (
     "allure_pytest.plugin", "asyncio", "attr", "doctest", "execnet.gateway_io", "hypothesis", "multiprocessing",
-    "pandas", "pdb", "pytest", "scipy.stats", "ssl", "statistics", "tomllib", "xdist.plugin", "xdist.remote",
+    "pandas", "pdb", "pytest", "scipy.stats", "ssl", "statistics", "tomllib",
     "eyechart.fixtures.plugin", "eyechart.judge.gates.plan", "eyechart.judge.gates.report",
     "eyechart.miniature.fingerprints", "eyechart.predict.contents", "eyechart.predict.predictor",
     "eyechart.reports.attaching", "eyechart.reports.figures.writing", "eyechart.reports.pages.page",
     "eyechart.reports.report", "eyechart.zoo.suite",
 )  # fmt: skip
-"""What a run that only judges imports anyway."""
+"""What a run that only judges imports anyway, but for xdist, which keeps `sys.path` as it was when it came."""
 
-PLUGINS = ("allure_pytest", "anyio", "eyechart.fixtures", "hypothesis", "_hypothesis_globals", "xdist")
+PLUGINS = ("allure_pytest", "anyio", "eyechart.fixtures", "hypothesis", "_hypothesis_globals")
 """What pytest takes for plugins: it would warn that they came too late to have their assertions rewritten."""
 
 
