@@ -29,17 +29,12 @@ from execnet import gateway_base, gateway_io
 ROOT = Path(__file__).parents[1]
 
 IMPORTED = (
-    "allure_pytest.plugin", "asyncio", "attr", "doctest", "execnet.gateway_io", "hypothesis", "multiprocessing",
-    "pandas", "pdb", "pytest", "scipy.stats", "ssl", "statistics", "tomllib",
-    "eyechart.fixtures.plugin", "eyechart.judge.gates.plan", "eyechart.judge.gates.report",
-    "eyechart.miniature.fingerprints", "eyechart.predict.contents", "eyechart.predict.predictor",
-    "eyechart.reports.attaching", "eyechart.reports.figures.writing", "eyechart.reports.pages.page",
-    "eyechart.reports.report", "eyechart.zoo.suite",
+    "asyncio", "execnet.gateway_io", "hypothesis", "pandas", "pytest", "scipy.stats", "ssl", "allure_commons",
+    "eyechart.judge.gates.plan", "eyechart.judge.gates.report", "eyechart.miniature.fingerprints",
+    "eyechart.predict.contents", "eyechart.predict.predictor", "eyechart.reports.attaching",
+    "eyechart.reports.figures.writing", "eyechart.reports.pages.page", "eyechart.reports.report", "eyechart.zoo.suite",
 )  # fmt: skip
-"""What a run that only judges imports anyway, but for xdist, which keeps `sys.path` as it was when it came."""
-
-PLUGINS = ("allure_pytest", "anyio", "eyechart.fixtures", "hypothesis", "_hypothesis_globals")
-"""What pytest takes for plugins: it would warn that they came too late to have their assertions rewritten."""
+"""What a run that only judges imports anyway, but for the wiring: pytest rewrites the assertions of its plugins."""
 
 
 class Server:
@@ -177,7 +172,8 @@ if __name__ == "__main__":
     templates = importlib.import_module("eyechart.reports.pages.page").templates()
     for name in templates.list_templates(extensions=["jinja"]):
         templates.get_template(name)
-    for name in [name for name in sys.modules if f"{name}.".startswith(tuple(f"{plugin}." for plugin in PLUGINS))]:
+    # else pytest warns that it came too late to rewrite the assertions of what it takes for a plugin
+    for name in {"anyio", "hypothesis", "_hypothesis_globals"} & sys.modules.keys():
         sys.modules[name].__doc__ = "PYTEST_DONT_REWRITE"
     gc.freeze()
     serve(socket.socket(fileno=0))
