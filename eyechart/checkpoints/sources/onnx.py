@@ -187,8 +187,8 @@ class _Answers:
         """Keep what a forward pass needs."""
         self._session = session
         self._input = graph_input
-        self._mean = np.asarray(preprocessing.mean, dtype=np.float32)
-        self._std = np.asarray(preprocessing.std, dtype=np.float32)
+        self._mean = np.broadcast_to(np.asarray(preprocessing.mean, dtype=np.float32), 3)
+        self._std = np.broadcast_to(np.asarray(preprocessing.std, dtype=np.float32), 3)
         self._spec = spec
 
     def __call__(self, batch: Batch) -> Logits:
@@ -202,7 +202,12 @@ class _Answers:
     def _pixels(self, batch: Batch) -> NDArray[Any]:
         pixels: NDArray[Any] = batch
         if self._input.numbers is not np.uint8:
-            pixels = ((batch.astype(np.float32) / 255 - self._mean) / self._std).astype(self._input.numbers)
+            # by whole rows, a third of what broadcasting over three channels takes
+            rows = batch.reshape(*batch.shape[:2], -1).astype(np.float32)
+            rows /= 255
+            rows -= np.tile(self._mean, batch.shape[2])
+            rows /= np.tile(self._std, batch.shape[2])
+            pixels = rows.reshape(batch.shape).astype(self._input.numbers, copy=False)
         return pixels if self._input.channels_last else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
     def _run(self, pixels: NDArray[Any], size: int) -> NDArray[Any]:
