@@ -106,7 +106,8 @@ def _render_all(name: str, indices: Sequence[int], workers: int) -> NDArray[np.u
     chunks = [indices[start : start + CHUNK] for start in range(0, len(indices), CHUNK)]
     # By a server, since a fork of a process that holds threads (torch, a progress bar) may deadlock.
     context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
-    context.set_forkserver_preload([__name__])
+    if context.get_start_method() == "forkserver":  # Windows has none
+        context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         return np.concatenate(list(pool.map(_render_chunk, [name] * len(chunks), chunks)))
 
