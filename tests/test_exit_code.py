@@ -47,7 +47,10 @@ def test_exit_codes(pytests, outcomes, lost, code):
     ("error", "entries"), [(BlockedError("b"), 1), (NotApplicableError("n"), 1), (KeyError("k"), 3)], ids=repr
 )
 def test_no_traceback_is_worked_out_for_what_is_told_without_one(error, entries):
-    """Pytest would parse every file on its way: of a run over recordings, that was two thirds."""
+    """Pytest would parse every file on its way: of a run over recordings, that was two thirds.
+
+    It sees a failure that asks for none; everybody else sees what was raised.
+    """
 
     def fixture():
         raise error
@@ -56,7 +59,12 @@ def test_no_traceback_is_worked_out_for_what_is_told_without_one(error, entries)
         fixture()
 
     call = pytest.CallInfo.from_call(behavior, "call")
-    before_pytest = pytest_runtest_makereport(SimpleNamespace(stash={CLAIM: None}), call)
-    next(before_pytest)
-    before_pytest.close()
-    assert len(call.excinfo.traceback) == entries
+    around_pytest = pytest_runtest_makereport(SimpleNamespace(stash={CLAIM: None}), call)
+    next(around_pytest)
+    seen = call.excinfo
+    around_pytest.close()
+    assert len(seen.traceback) == entries
+    assert getattr(seen.value, "pytrace", True) == (entries > 1)
+    assert str(seen.value) == str(error)
+    assert call.excinfo.value is error
+    assert len(call.excinfo.traceback) == 3
