@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eyechart.commands import main as cli
@@ -133,6 +134,7 @@ def test_words_from_elsewhere_are_text(field):
     assert "alert" in read.text
 
 
+@example([-1.0, math.nan, 0.0], 0.0, "at_most")
 @given(
     st.lists(st.floats(), min_size=3, max_size=3),
     st.one_of(st.none(), st.floats()),

@@ -59,6 +59,8 @@ def room_left(claim: Verdict) -> Strip | None:
     if far is None or limit is None or half is None or claim.low is None or claim.high is None:
         return None
     sides = [(side - limit if claim.at_least is not None else limit - side) / half for side in (claim.low, claim.high)]
+    if any(map(math.isnan, (far, *sides))):
+        return None
     axis = (-0.5, FAR)
     bound = _at(0.0, axis)
     return Strip(0.0, bound, bound, _at(min(sides), axis), _at(max(sides), axis), _at(far, axis))
