@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from eyechart.images.decoding import DecodeError, decode, fault
 from tests.recordings import REAL, needs_data
+from tests.test_decoding import saved
 
 ORIENTATION = 0x0112
 
@@ -56,9 +57,7 @@ def jpegs(draw: st.DrawFn) -> bytes:
         options["exif"] = exif
     if mode == "RGB":
         options |= draw(st.sampled_from([{"subsampling": kind} for kind in range(3)] + [{"keep_rgb": True}]))
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", **options)
-    return stream.getvalue()
+    return saved(image, "JPEG", **options)
 
 
 def same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
@@ -92,13 +91,12 @@ def test_damage_is_judged_by_pillow(content, at, kind):
     ("mode", "orientation", "faster"), [("RGB", 1, True), ("RGB", 6, False), ("L", 1, False), ("CMYK", 1, False)]
 )
 def test_ordinary_photographs_take_the_short_way(mode, orientation, faster):
-    """Once for the check and once to be read; others go to Pillow alone."""
+    """Others go to Pillow alone."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    stream = io.BytesIO()
-    Image.new(mode, (30, 20)).save(stream, "JPEG", exif=exif)
+    content = saved(Image.new(mode, (30, 20)), "JPEG", exif=exif)
     with mock.patch.object(simplejpeg, "decode_jpeg", wraps=simplejpeg.decode_jpeg) as short:
-        decode(stream.getvalue())
+        decode(content)
     assert short.call_count == faster
 
 

@@ -232,7 +232,7 @@ class TorchAnswers:
         self._resized = resized
         self._embedded = embedded
         self._mean, self._std = (
-            torch.tensor(values, device=self._device) for values in (preprocessing.mean, preprocessing.std)
+            torch.tensor(values, device=self._device).expand(3) for values in (preprocessing.mean, preprocessing.std)
         )
 
     def _at(self, size: Size) -> torch.nn.Module:

@@ -181,9 +181,7 @@ def assumed(need: Need, keys: NDArray[np.str_], labels: Ints, classes: int, rate
 
 def _condensed(labels: Ints, predicted: Ints, confidence: Floats, classes: int) -> Columns:
     """What a table would keep of `logits_like`, without them: of 50,000 images of 1,000 classes they take 400 MB."""
-
-    def rest() -> Floats:
-        return np.asarray((1 - confidence) / max(classes - 1, 1))
+    rest = partial(_left_over, confidence, classes)
 
     def best() -> Ints:
         others = np.broadcast_to(np.arange(min(BEST, classes) - 1), (len(predicted), min(BEST, classes) - 1))
@@ -199,9 +197,14 @@ def _condensed(labels: Ints, predicted: Ints, confidence: Floats, classes: int) 
     )
 
 
+def _left_over(confidence: Floats, classes: int) -> Floats:
+    """(n,) probability of each class but the answer."""
+    return np.asarray(np.maximum(1 - confidence, 1e-12) / max(classes - 1, 1))
+
+
 def logits_like(predicted: Ints, confidence: Floats, classes: int) -> Floats:
     """(n, classes) logits of a checkpoint that spreads what confidence it has left over all other classes alike."""
-    rest = np.log(np.maximum(1 - confidence, 1e-12) / max(classes - 1, 1))
+    rest = np.log(_left_over(confidence, classes))
     logits = np.repeat(rest[:, None], classes, axis=1)
     logits[np.arange(len(predicted)), predicted] = np.log(confidence)
     return logits
